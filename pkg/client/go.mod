@@ -1,0 +1,3 @@
+module github.com/hourglass-trading/hourglass/pkg/client
+
+go 1.26.0
