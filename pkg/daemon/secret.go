@@ -18,14 +18,14 @@ const redacted = "[redacted]"
 
 // Secret holds bytes that must not be printed: every formatting verb, slog and encoding/json show a placeholder.
 type Secret struct {
-	// Behind a pointer, because fmt prints unexported fields of a surrounding struct without asking their methods.
-	value *[]byte
+	// A closure, because fmt prints the unexported fields of a surrounding struct without asking for their methods.
+	value func() []byte
 }
 
 // NewSecret returns a secret of a copy of value.
 func NewSecret(value []byte) Secret {
 	value = bytes.Clone(value)
-	return Secret{value: &value}
+	return Secret{value: func() []byte { return value }}
 }
 
 // Bytes returns a copy of the secret, nil if there is none.
@@ -33,11 +33,11 @@ func (s Secret) Bytes() []byte {
 	if s.value == nil {
 		return nil
 	}
-	return bytes.Clone(*s.value)
+	return bytes.Clone(s.value())
 }
 
 // IsZero says that there is no secret.
-func (s Secret) IsZero() bool { return s.value == nil || len(*s.value) == 0 }
+func (s Secret) IsZero() bool { return len(s.Bytes()) == 0 }
 
 // Format implements fmt.Formatter.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
