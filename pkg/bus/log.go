@@ -1,0 +1,145 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/hourglass-trading/hourglass/pkg/order"
+)
+
+// Stored is a message as a stream keeps it. Data must not be changed.
+type Stored struct {
+	Seq     uint64 // place in the stream
+	Account order.AccountID
+	Data    []byte
+	At      time.Time // when it was stored, by the server's clock
+}
+
+// ErrOutcomeUnknown says that an append may or may not have been stored. The one way on is to read the account's events
+// after the last known sequence, apply what is there, and decide again; never to send the same bytes again.
+var ErrOutcomeUnknown = errors.New("the outcome of the append is unknown")
+
+// appendTimeout bounds an append: the server answers after its fsync, a few milliseconds as a rule.
+const appendTimeout = 5 * time.Second
+
+// AppendEvent appends an account's event on the condition that the account's last event has the stream sequence last (0:
+// there is none). It returns the event's own sequence. Any error wraps ErrOutcomeUnknown: the server's refusal of a stale
+// writer and a lost answer call for the same remedy.
+func (c *Conn) AppendEvent(ctx context.Context, a order.AccountID, id string, body []byte, last uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	msg := &nats.Msg{Subject: EventSubject(a), Header: nats.Header{"Content-Type": jsonHeader["Content-Type"]}, Data: body}
+	ack, err := c.js.PublishMsg(ctx, msg,
+		jetstream.WithExpectLastSequencePerSubject(last),
+		jetstream.WithMsgID(string(a)+"-"+id),
+		jetstream.WithRetryAttempts(0)) // a blind repetition could land twice
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("append event %s: %w: %w", id, ErrOutcomeUnknown, err)
+	case ack.Duplicate:
+		return 0, fmt.Errorf("append event %s: %w: the server has seen this id", id, ErrOutcomeUnknown)
+	}
+	return ack.Sequence, nil
+}
+
+// AppendCommand appends a user's command and returns its place in the log. A repetition within two minutes is stored once;
+// a later one is recognised by the executor. An error means that the command may or may not be there.
+func (c *Conn) AppendCommand(ctx context.Context, cmd *order.Command) (uint64, error) {
+	body, err := json.Marshal(cmd)
+	if err != nil {
+		return 0, fmt.Errorf("encode command: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	msg := &nats.Msg{Subject: CommandSubject(cmd.Account), Header: nats.Header{"Content-Type": jsonHeader["Content-Type"]}, Data: body}
+	ack, err := c.js.PublishMsg(ctx, msg, jetstream.WithMsgID(cmd.ID), jetstream.WithRetryAttempts(0))
+	if err != nil {
+		return 0, fmt.Errorf("append command: %w", err)
+	}
+	return ack.Sequence, nil
+}
+
+// ReadEvents calls handle with the stored events of all accounts, or of one if account is not empty, from the stream
+// sequence from on, in order, and returns when it has handled the last one that was there when it began.
+func (c *Conn) ReadEvents(ctx context.Context, account order.AccountID, from uint64, handle func(Stored) error) error {
+	subject := AllEvents
+	if account != "" {
+		subject = EventSubject(account)
+	}
+	stream, err := c.js.Stream(ctx, EventStream)
+	if err != nil {
+		return fmt.Errorf("read events: %w", err)
+	}
+	tail, err := stream.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the last event: %w", err)
+	}
+	if tail.Sequence < from {
+		return nil
+	}
+	return c.follow(ctx, EventStream, subject, from, func(m Stored) (bool, error) {
+		err := handle(m)
+		return m.Seq < tail.Sequence, err
+	})
+}
+
+// FollowCommands calls handle with the stored commands of all accounts from the stream sequence from on, in order, as
+// they come, until ctx ends or handle fails.
+func (c *Conn) FollowCommands(ctx context.Context, from uint64, handle func(Stored) error) error {
+	return c.follow(ctx, CommandStream, AllCommands, from, func(m Stored) (bool, error) { return true, handle(m) })
+}
+
+// follow reads a stream with an ordered consumer while handle says so. The consumer heals itself after a restart of the
+// server: it notices a silence within a second, because the server owes it a heartbeat.
+func (c *Conn) follow(ctx context.Context, stream, subject string, from uint64, handle func(Stored) (more bool, err error)) error {
+	consumer, err := c.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{subject},
+		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:    max(from, 1),
+	})
+	if err != nil {
+		return fmt.Errorf("read %s: %w", stream, err)
+	}
+	messages, err := consumer.Messages(jetstream.PullExpiry(2*time.Second), jetstream.PullHeartbeat(500*time.Millisecond))
+	if err != nil {
+		return fmt.Errorf("read %s: %w", stream, err)
+	}
+	defer messages.Stop()
+	for {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		if errors.Is(err, jetstream.ErrNoHeartbeat) {
+			continue // the consumer is being made anew
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", stream, err)
+		}
+		stored, err := storedFrom(msg)
+		if err != nil {
+			return err
+		}
+		if more, err := handle(stored); err != nil || !more {
+			return err
+		}
+	}
+}
+
+func storedFrom(msg jetstream.Msg) (Stored, error) {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return Stored{}, fmt.Errorf("message on %s: %w", msg.Subject(), err)
+	}
+	account := msg.Subject()[strings.LastIndexByte(msg.Subject(), '.')+1:]
+	return Stored{
+		Seq: meta.Sequence.Stream, Account: order.AccountID(account), Data: msg.Data(), At: meta.Timestamp,
+	}, nil
+}
