@@ -16,8 +16,8 @@ import (
 
 // Stored is a message as a stream keeps it. Data must not be changed.
 type Stored struct {
-	Seq     uint64 // place in the stream
-	Account order.AccountID
+	Seq     uint64          // place in the stream
+	Account order.AccountID // empty if the subject is not that of an account
 	Data    []byte
 	At      time.Time // when it was stored, by the server's clock
 }
@@ -138,8 +138,10 @@ func storedFrom(msg jetstream.Msg) (Stored, error) {
 	if err != nil {
 		return Stored{}, fmt.Errorf("message on %s: %w", msg.Subject(), err)
 	}
-	account := msg.Subject()[strings.LastIndexByte(msg.Subject(), '.')+1:]
-	return Stored{
-		Seq: meta.Sequence.Stream, Account: order.AccountID(account), Data: msg.Data(), At: meta.Timestamp,
-	}, nil
+	// A subject that names no account of ours was written by a stranger: the message is handed on without one.
+	account, err := order.ParseAccountID(msg.Subject()[strings.LastIndexByte(msg.Subject(), '.')+1:])
+	if err != nil || (EventSubject(account) != msg.Subject() && CommandSubject(account) != msg.Subject()) {
+		account = ""
+	}
+	return Stored{Seq: meta.Sequence.Stream, Account: account, Data: msg.Data(), At: meta.Timestamp}, nil
 }

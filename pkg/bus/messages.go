@@ -68,8 +68,13 @@ func (i Interval) String() string {
 	return i.d.String()
 }
 
-// MarshalText implements encoding.TextMarshaler.
-func (i Interval) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
+// MarshalText implements encoding.TextMarshaler. It fails for the zero Interval, which is none.
+func (i Interval) MarshalText() ([]byte, error) {
+	if i.d < time.Second {
+		return nil, ErrInterval
+	}
+	return []byte(i.String()), nil
+}
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (i *Interval) UnmarshalText(b []byte) (err error) {

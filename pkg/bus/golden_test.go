@@ -1,0 +1,142 @@
+package bus_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/decimal"
+	"github.com/hourglass-trading/hourglass/pkg/market"
+	"github.com/hourglass-trading/hourglass/pkg/order"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files; review the difference")
+
+func dec(s string) decimal.Decimal { return decimal.MustParse(s) }
+func ptr[T any](v T) *T            { return &v }
+
+func interval(s string) bus.Interval {
+	i, err := bus.ParseInterval(s)
+	if err != nil {
+		panic(err)
+	}
+	return i
+}
+
+// messages has one example of every message, by the name of its golden file.
+func messages() map[string]any {
+	at := time.Date(2026, 8, 1, 2, 53, 53, 398143000, time.UTC)
+	bid, ask := market.Level{Price: dec("63004.9"), Quantity: dec("0.0187")}, market.Level{Price: dec("63005"), Quantity: dec("2")}
+	candle := market.Candle{
+		OpenTime: at.Truncate(time.Minute), Open: dec("63000"), High: dec("63010.5"), Low: dec("62999.1"), Close: dec("63005"),
+		Volume: dec("12.5"), CloseTime: at.Truncate(time.Minute).Add(time.Minute - time.Millisecond),
+	}
+	instrument := market.Instrument{
+		Exchange: "kraken", Symbol: "BTC-USD", Native: "BTC/USD", Base: "BTC", Quote: "USD", Status: market.Trading,
+		PriceTick: dec("0.1"), QuantityStep: dec("0.00000001"), MinQuantity: dec("0.00005"), MinNotional: dec("0.5"),
+	}
+	params := order.Defaults()
+	params.TokenID, params.Symbol, params.Side = "btc-accumulate-1", "BTC-USD", market.Buy
+	params.Quantity, params.DurationSeconds, params.IntervalSeconds = dec("2.5"), 600, 10
+	params.LimitPrice = ptr(dec("65000"))
+	const account = order.AccountID("a01jzzzzzzzzzzzzzzzzzzzzzz")
+	id := order.NewID(account, params.TokenID)
+	return map[string]any{
+		"md.book": &market.Book{
+			Exchange: "kraken", Symbol: "BTC-USD", Seq: 41, State: market.Live, ExchangeTime: at,
+			ReceivedAt: at.Add(20 * time.Millisecond), AliveAt: at.Add(time.Second), Bids: []market.Level{bid}, Asks: []market.Level{ask},
+		},
+		"md.touch":  &market.Touch{Exchange: "kraken", Symbol: "BTC-USD", Seq: 41, Bid: &bid, Ask: &ask, ExchangeTime: at, ReceivedAt: at},
+		"md.trade":  &market.Trade{Exchange: "kraken", Symbol: "BTC-USD", ID: "97", Price: dec("63005"), Quantity: dec("0.1"), TakerSide: market.Buy, ExchangeTime: at, ReceivedAt: at},
+		"md.kline":  &bus.Kline{Exchange: "kraken", Symbol: "BTC-USD", Interval: interval("1m"), Candle: candle},
+		"md.status": &bus.Status{Exchange: "kraken", State: market.Live, At: at, LastMessageAt: at, LagMS: 12, Symbols: 2, SymbolsLive: 2, Messages: 1000, Gaps: 1, Resyncs: 1},
+
+		"collector.pairs.reply":    &bus.PairsReply{Exchange: "kraken", FetchedAt: at, Instruments: []market.Instrument{instrument}},
+		"collector.klines.request": &bus.KlinesRequest{Symbol: "BTC-USD", Interval: interval("1m"), Limit: 100, Start: at},
+		"collector.klines.reply":   &bus.KlinesReply{Exchange: "kraken", Symbol: "BTC-USD", Interval: interval("1m"), Source: bus.FromExchange, Klines: []market.Candle{candle}},
+		"collector.book.request":   &bus.BookRequest{Symbol: "BTC-USD"},
+		"failure":                  &bus.Failure{Kind: order.NotFound, Code: "unknown_symbol", Detail: "kraken does not list BTC-USX; did you mean BTC-USD?"},
+
+		"cmd.create_twap": &order.Command{ID: order.CommandID(account, order.CreateTWAP, params.TokenID), Account: account, Type: order.CreateTWAP, SentAt: at, OrderID: id, TWAP: &params},
+		"cmd.deposit":     &order.Command{ID: order.CommandID(account, order.Deposit, "k"), Account: account, Type: order.Deposit, SentAt: at, Deposit: &order.Amount{Asset: "USD", Amount: dec("1000")}},
+		"evt.deposited": &order.Event{
+			Account: account, Version: 2, Prev: "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8", ID: "c1", Type: order.Deposited, At: at, Epoch: 3,
+			CommandID: "c1", CommandSeq: 9, Deposit: &order.Amount{Asset: "USD", Amount: dec("1000")},
+			Postings: []order.Posting{{Asset: "USD", Bucket: order.Funding, Amount: dec("-1000")}, {Asset: "USD", Bucket: order.Available, Amount: dec("1000")}},
+			Balances: []order.Balance{{Asset: "USD", Total: dec("1001000"), Available: dec("1001000")}},
+		},
+		"evt.slice_arrived": &order.Event{
+			Account: account, Version: 5, Prev: "00", ID: string(id) + "-1-kraken", Type: order.SliceArrived, At: at, Epoch: 3, OrderID: id, TokenID: params.TokenID,
+			Slice: &order.Slice{K: 1, DueAt: at, DecidedAt: at, Planned: dec("0.1"), Wanted: dec("0.1"), Status: order.SliceFilled, DecisionMid: ptr(dec("63004.95")), Filled: dec("0.1"), CumulativePlanned: dec("0.1"), CumulativeFilled: dec("0.1"),
+				Children: []order.Child{{Exchange: "kraken", Quantity: dec("0.1"), ArrivesAt: at, Arrived: true, Filled: dec("0.1")}}},
+			Fills: []order.Fill{{ID: string(id) + "-1-kraken-1", OrderID: id, Slice: 1, Exchange: "kraken", At: at, Side: market.Buy, Price: dec("63005"), Quantity: dec("0.1"), Fee: dec("16.3813"), BookSequence: 41, Displayed: dec("2")}},
+		},
+	}
+}
+
+func TestEveryMessageHasTheJSONOfItsGoldenFile(t *testing.T) {
+	for name, message := range messages() {
+		t.Run(name, func(t *testing.T) {
+			got, err := json.MarshalIndent(message, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, '\n')
+			file := filepath.Join("testdata", name+".json")
+			if *update {
+				if err := os.WriteFile(file, got, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("the public form of %s has changed:\n%s", name, got)
+			}
+			back := reflect.New(reflect.TypeOf(message).Elem()).Interface()
+			if err := json.Unmarshal(want, back); err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(back, message) {
+				t.Errorf("read back as %+v", back)
+			}
+		})
+	}
+}
+
+func FuzzMessagesNeverPanicAndRoundTrip(f *testing.F) {
+	for _, m := range messages() {
+		b, err := json.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, m := range messages() {
+			v := reflect.New(reflect.TypeOf(m).Elem()).Interface()
+			if json.Unmarshal(b, v) != nil {
+				continue
+			}
+			first, err := json.Marshal(v)
+			if err != nil {
+				continue // an absent interval or a time beyond year 9999 cannot be written
+			}
+			again := reflect.New(reflect.TypeOf(m).Elem()).Interface()
+			if err := json.Unmarshal(first, again); err != nil {
+				t.Fatalf("%T: %s does not read back: %v", m, first, err)
+			}
+			if second, _ := json.Marshal(again); !bytes.Equal(first, second) {
+				t.Fatalf("%T: %s became %s", m, first, second)
+			}
+		}
+	})
+}
