@@ -121,7 +121,7 @@ func Serve(ctx context.Context, ln net.Listener, handler http.Handler) error {
 	if err != nil {
 		err = srv.Close() // a client that will not finish is cut off
 	}
-	<-served
+	_ = <-served // http.ErrServerClosed
 	return err
 }
 

@@ -11,6 +11,8 @@ var starters = map[string]string{
 	"pkg/daemon/daemon.go": "the watch over signals",
 	"pkg/daemon/group.go":  "the parts of a process",
 	"pkg/daemon/health.go": "an HTTP server that ends with its context",
+
+	"services/simulator/internal/wire/session.go": "a client's reader and its pings",
 }
 
 // Goroutines checks that goroutines start in the listed files only. Tests may start them where they like: they are run

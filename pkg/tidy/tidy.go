@@ -86,26 +86,23 @@ var texts = []string{".go", ".md", ".yml", ".yaml", ".conf", ".sh", ".ts", ".sve
 
 // Load reads the repository at root.
 func Load(root string) (*Repo, error) {
+	tree, err := os.OpenRoot(root)
+	if err != nil {
+		return nil, fmt.Errorf("read the repository: %w", err)
+	}
+	defer tree.Close()
 	contents := map[string]string{}
-	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
+	err = fs.WalkDir(tree.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
 			return err
-		}
-		if d.IsDir() {
-			if slices.Contains(skipped, d.Name()) {
-				return filepath.SkipDir
-			}
+		case d.IsDir() && slices.Contains(skipped, d.Name()):
+			return fs.SkipDir
+		case d.IsDir() || !slices.ContainsFunc(texts, func(end string) bool { return strings.HasSuffix(name, end) }):
 			return nil
 		}
-		if !slices.ContainsFunc(texts, func(end string) bool { return strings.HasSuffix(name, end) }) {
-			return nil
-		}
-		content, err := os.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(root, name)
-		contents[filepath.ToSlash(rel)] = string(content)
+		content, err := tree.ReadFile(name)
+		contents[name] = string(content)
 		return err
 	})
 	if err != nil {
