@@ -121,7 +121,9 @@ func Serve(ctx context.Context, ln net.Listener, handler http.Handler) error {
 	if err != nil {
 		err = srv.Close() // a client that will not finish is cut off
 	}
-	_ = <-served // http.ErrServerClosed
+	if closed := <-served; err == nil && !errors.Is(closed, http.ErrServerClosed) {
+		err = closed
+	}
 	return err
 }
 
