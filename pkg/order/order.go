@@ -146,6 +146,7 @@ type Child struct {
 	Quantity  decimal.Decimal  `json:"quantity"`
 	Limit     *decimal.Decimal `json:"limit"` // null: no bound
 	ArrivesAt time.Time        `json:"arrives_at"`
+	Cost      decimal.Decimal  `json:"cost,omitzero"` // of the levels seen at the decision, in the quote asset, a buy's with the fee
 	Arrived   bool             `json:"arrived"`
 	Filled    decimal.Decimal  `json:"filled"`
 }
@@ -166,6 +167,10 @@ type Fill struct {
 	Level        int             `json:"level"`      // place of the level in the book, the best is 0
 	Displayed    decimal.Decimal `json:"displayed"`  // what the level showed
 	Remembered   decimal.Decimal `json:"remembered"` // what of it had been taken before
+	// Mid and Touch are the mid and the best displayed far price over the usable exchanges at the fill, from which the
+	// report tells timing, spread and depth apart. Mid is the last known one where a side was empty.
+	Mid   *decimal.Decimal `json:"mid,omitempty"`
+	Touch decimal.Decimal  `json:"touch,omitzero"`
 }
 
 // Reason says why a slice did not get what it wanted, or why a book could not be used.

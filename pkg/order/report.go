@@ -1,17 +1,22 @@
 package order
 
 import (
+	"time"
+
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
 )
 
-// Marks are an order's running benchmark sums, from which the engine goes on after a restart. Sums are exact.
+// Marks are an order's running benchmark sums, from which the engine goes on after a restart. Sums are exact. Where no mid
+// is known the last known one counts on: in MidTime and MidMS, not in KnownMS.
 type Marks struct {
-	MidTime  decimal.Decimal  `json:"mid_time"`   // Σ mid × milliseconds over the part of the window with a known mid
-	KnownMS  int64            `json:"known_ms"`   // length of that part
-	Mid      *decimal.Decimal `json:"mid"`        // the last known one
-	Volume   decimal.Decimal  `json:"volume"`     // Σ size of the trades in the window so far
-	Notional decimal.Decimal  `json:"notional"`   // Σ price × size of them
-	Cap      decimal.Decimal  `json:"cap_volume"` // Σ size since one interval before the start, for the participation cap
+	At       time.Time        `json:"at,omitzero"` // up to when, by the clock of the market events
+	MidTime  decimal.Decimal  `json:"mid_time"`    // Σ mid × milliseconds over the part of the window that has a mid
+	MidMS    int64            `json:"mid_ms"`      // length of that part
+	KnownMS  int64            `json:"known_ms"`    // length of the part with a mid that was known at the time
+	Mid      *decimal.Decimal `json:"mid"`         // the last known one
+	Volume   decimal.Decimal  `json:"volume"`      // Σ size of the trades in the window so far
+	Notional decimal.Decimal  `json:"notional"`    // Σ price × size of them
+	Cap      decimal.Decimal  `json:"cap_volume"`  // Σ size since one interval before the start, for the participation cap
 }
 
 // Report is the execution-quality report of an order. Costs are positive. Prices have 8 decimals, basis points 4,
