@@ -13,6 +13,7 @@ var starters = map[string]string{
 	"pkg/daemon/health.go": "an HTTP server that ends with its context",
 
 	"services/simulator/internal/wire/session.go": "a client's reader and its pings",
+	"services/simulator/simulator.go":             "the HTTP server and the market's clock",
 }
 
 // Goroutines checks that goroutines start in the listed files only. Tests may start them where they like: they are run

@@ -26,6 +26,7 @@ var arrows = slices.Concat([]row{
 	{zone: "pkg/daemon"},
 	{zone: "pkg/client"}, // stands alone: a user of the SDK gets none of our dependencies
 	{zone: "pkg/tidy", std: true},
+	{zone: ".ci", std: true}, // looks at the platform from outside
 
 	{zone: "services/collector/internal/book", may: words, std: true},
 	{zone: "services/collector/internal/candle", may: words, std: true},
@@ -68,7 +69,7 @@ var homes = []home{
 	{path: "net/http", zones: slices.Concat(socketZones, []string{"pkg/daemon"}), why: "the collector's only socket is feed, the executor has none"},
 }
 
-var socketZones = []string{"pkg/client", "services/gateway", "services/simulator", "services/hourglass", "services/collector/internal/feed"}
+var socketZones = []string{".ci", "pkg/client", "services/gateway", "services/simulator", "services/hourglass", "services/collector/internal/feed"}
 
 // Imports checks every import against the tables.
 func Imports(r *Repo) []Fault {

@@ -1,0 +1,70 @@
+# `make` lists the targets. Run and test need Go, a C compiler (for the race detector) and make; what needs more says so.
+.DEFAULT_GOAL := help
+SHELL         := bash
+
+MODULES  := pkg pkg/client services/collector services/executor services/gateway services/simulator services/hourglass
+PACKAGES := $(MODULES:%=./%/...)
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X github.com/hourglass-trading/hourglass/pkg/daemon.version=$(VERSION)
+LINT     := bin/tools/golangci-lint
+FUZZTIME ?= 30s
+ARGS     ?= --market sim
+
+.PHONY: help packages build run test check format vet tidy lint short alone fuzz bench integration up down clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+packages: # for scripts
+	@echo $(PACKAGES)
+
+build: ## bin/hourglass, the one binary for people
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/hourglass ./services/hourglass/cmd/hourglass
+
+run: build ## everything in one process, over a simulated market; ARGS='--market live' for the real ones
+	bin/hourglass up $(ARGS)
+
+test: ## all tests with the race detector; those that need containers skip where no engine answers
+	go test -race $(PACKAGES)
+
+check: format vet tidy lint short alone ## what must hold before a change is sent
+
+format:
+	@test -z "$$(gofmt -l pkg services | tee /dev/stderr)"
+
+vet:
+	go vet $(PACKAGES)
+
+tidy: ## the house rules, as tests (pkg/tidy)
+	go test -count=1 ./pkg/tidy
+
+lint: $(LINT) ## golangci-lint, built once (two minutes), module by module
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(CURDIR)/$(LINT) run ./...) || exit 1; done
+
+$(LINT):
+	GOBIN=$(CURDIR)/bin/tools GOWORK=off go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+short:
+	go test -short $(PACKAGES)
+
+alone: # a missing require compiles in the workspace and nowhere else
+	@for m in $(MODULES); do echo "build $$m alone"; (cd $$m && GOWORK=off go build ./... && GOWORK=off go mod tidy -diff) || exit 1; done
+
+fuzz: ## each fuzz target for FUZZTIME (30s)
+	@grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' pkg services | while IFS=: read -r file func; do \
+	  echo "$$file $${func#func }"; go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" </dev/null || exit 1; done
+
+bench: ## all benchmarks, once each
+	go test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+integration: ## the whole, against real NATS servers and faults; needs Docker
+	go test -race -count=1 -timeout 20m ./services/hourglass/integration/...
+
+up: ## every service in a container of its own, the gateway on http://localhost:8000; needs Docker
+	docker compose up --build --detach --wait
+
+down: ## stop the containers; their data stays, `docker compose down --volumes` removes it
+	docker compose down
+
+clean: ## remove what make built
+	rm -rf bin
