@@ -146,7 +146,11 @@ func (c *Conn) SubscribeOrders(subject string, handle func(subject string, paylo
 }
 
 func (c *Conn) subscribe(nc *nats.Conn, subject string, handle func(string, []byte)) (func(), error) {
-	sub, err := nc.Subscribe(subject, func(m *nats.Msg) { handle(m.Subject, m.Data) })
+	return c.subscribeMessages(nc, subject, func(m *nats.Msg) { handle(m.Subject, m.Data) })
+}
+
+func (c *Conn) subscribeMessages(nc *nats.Conn, subject string, handle nats.MsgHandler) (func(), error) {
+	sub, err := nc.Subscribe(subject, handle)
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to %s: %w", subject, err)
 	}
