@@ -39,7 +39,7 @@ tidy: ## the house rules, as tests (pkg/tidy)
 	go test -count=1 ./pkg/tidy
 
 lint: $(LINT) ## golangci-lint, built once (two minutes), module by module
-	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(CURDIR)/$(LINT) run ./...) || exit 1; done
+	@bad=0; for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(CURDIR)/$(LINT) run ./...) || bad=1; done; exit $$bad
 
 $(LINT):
 	GOBIN=$(CURDIR)/bin/tools GOWORK=off go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
