@@ -13,7 +13,7 @@ import (
 // Interval is the length of a candle.
 type Interval struct{ d time.Duration }
 
-// The intervals in which candles are built from trades and published.
+// Intervals are those in which candles are built from trades and published.
 var Intervals = []Interval{
 	{time.Second}, {10 * time.Second}, {time.Minute}, {5 * time.Minute}, {15 * time.Minute},
 	{time.Hour}, {4 * time.Hour}, {24 * time.Hour},

@@ -75,17 +75,6 @@ func CollectorSubject(e market.Exchange, question string) string {
 	return "collector." + token(string(e)) + "." + token(question)
 }
 
-// The questions that an executor answers.
-const (
-	AskPreview = "preview" // PreviewRequest → PreviewReply
-	AskReport  = "report"  // ReportRequest → order.Report
-)
-
-// ExecutorSubject is where a question about an account is asked: whoever owns its partition answers.
-func ExecutorSubject(a order.AccountID, question string) string {
-	return "executor." + partition(a) + "." + token(question)
-}
-
 // EventSubject holds an account's events; a stream keeps them.
 func EventSubject(a order.AccountID) string { return "evt." + partition(a) + "." + token(string(a)) }
 

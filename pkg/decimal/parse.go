@@ -46,9 +46,9 @@ func parse[T string | []byte](s T) (Decimal, error) {
 		n.neg = s[0] == '-'
 		i++
 	}
-	start, err := i, error(nil)
+	start := i
 	for ; i < len(s) && isDigit(s[i]); i++ {
-		if err = n.push(s[i] - '0'); err != nil {
+		if err := n.push(s[i] - '0'); err != nil {
 			return Decimal{}, err
 		}
 	}
@@ -68,7 +68,7 @@ func parse[T string | []byte](s T) (Decimal, error) {
 				n.scale = 0
 			}
 			n.scale++
-			if err = n.push(s[i] - '0'); err != nil {
+			if err := n.push(s[i] - '0'); err != nil {
 				return Decimal{}, err
 			}
 		}
