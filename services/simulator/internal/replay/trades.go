@@ -26,6 +26,11 @@ type Trade struct {
 	price, qty number
 }
 
+// Value is price times quantity with that many decimals, rounded toward zero.
+func (t *Trade) Value(decimals int) string {
+	return fixed(new(big.Int).Mul(t.price.scaled(), t.qty.scaled()), 36, decimals)
+}
+
 // Trades returns what has been traded in a symbol up to a moment, oldest first, at most the last n (0: all).
 func (p *Player) Trades(symbol string, n int, now time.Time) ([]Trade, error) {
 	p.mu.Lock()

@@ -2,6 +2,7 @@
 package span
 
 import (
+	"sort"
 	"strconv"
 	"time"
 )
@@ -69,4 +70,29 @@ func (s Span) Back(start time.Time, n int) time.Time {
 		return start.AddDate(0, -n*s.months, 0)
 	}
 	return start.Add(-time.Duration(n) * s.width)
+}
+
+// Window is the part of a history that somebody asks for. Zero times are open ends.
+type Window struct {
+	// From and To bound the starts of the candles, both inclusive.
+	From, To time.Time
+	// Limit is the most candles wanted: the first ones where From is given, else the last ones.
+	Limit int
+}
+
+// Cut returns the wanted part of n candles, oldest first, as the indexes of its first one and of the one behind its last.
+func (w Window) Cut(n int, start func(i int) time.Time) (lo, hi int) {
+	lo = sort.Search(n, func(i int) bool { return !start(i).Before(w.From) })
+	hi = n
+	if !w.To.IsZero() {
+		hi = max(lo, sort.Search(n, func(i int) bool { return start(i).After(w.To) }))
+	}
+	if hi-lo > w.Limit {
+		if w.From.IsZero() {
+			lo = hi - w.Limit
+		} else {
+			hi = lo + w.Limit
+		}
+	}
+	return lo, hi
 }

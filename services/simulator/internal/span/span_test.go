@@ -35,3 +35,23 @@ func TestEveryMomentLiesInOneInterval(t *testing.T) {
 		t.Error("Kraken serves no interval of 3 minutes")
 	}
 }
+
+func TestAWindowTakesTheFirstFromItsStartAndTheLastWithoutOne(t *testing.T) {
+	start := func(i int) time.Time { return time.Unix(int64(60*i), 0) }
+	tests := map[string]struct {
+		w      Window
+		lo, hi int
+	}{
+		"the newest where nothing is said":          {Window{Limit: 3}, 7, 10},
+		"the first ones from a start":               {Window{From: start(2), Limit: 3}, 2, 5},
+		"a start between two candles is rounded up": {Window{From: start(2).Add(time.Second), Limit: 3}, 3, 6},
+		"the last ones before an end":               {Window{To: start(5), Limit: 3}, 3, 6},
+		"both ends":                                 {Window{From: start(4), To: start(5), Limit: 30}, 4, 6},
+		"an end before the start":                   {Window{From: start(4), To: start(2), Limit: 30}, 4, 4},
+	}
+	for name, tt := range tests {
+		if lo, hi := tt.w.Cut(10, start); lo != tt.lo || hi != tt.hi {
+			t.Errorf("%s: [%d, %d), want [%d, %d)", name, lo, hi, tt.lo, tt.hi)
+		}
+	}
+}
