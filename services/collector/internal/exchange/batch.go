@@ -16,6 +16,7 @@ const (
 	OnTrade                // Listing and Trade are set
 	OnAnswer               // Answer is set
 	OnGoodbye              // the exchange is about to close the connection
+	OnWelcome              // the exchange is ready for requests, see Traits.Greets
 )
 
 // Event is one thing that a frame says.

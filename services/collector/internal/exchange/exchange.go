@@ -5,7 +5,8 @@
 // by package exchangetest. Adapters hold no state and may be used by any number of goroutines; a Table or a Batch belongs
 // to one.
 //
-// What only some exchanges need is a small interface of its own, found by type assertion: Snapshotter, Pinger.
+// What only some exchanges need is a small interface of its own, found by type assertion: Snapshotter, Pinger, Locator,
+// Stamper.
 package exchange
 
 import (
@@ -64,6 +65,20 @@ type Pinger interface {
 	Ping(id uint64) (frame []byte, every time.Duration)
 }
 
+// Locator is an exchange whose WebSocket address must first be asked for over REST, anew for each connection.
+type Locator interface {
+	// Locate is the call for the address; ParseLocation reads its answer. It takes the place of Endpoint.
+	Locate() Call
+	ParseLocation(body []byte) (address string, err error)
+}
+
+// Stamper is an exchange that wants to know when a frame was sent.
+type Stamper interface {
+	// Stamp returns the frame with the time of sending in it, in memory of its own. Every frame goes through it just before
+	// it is sent, pings too.
+	Stamp(frame []byte, at time.Time) []byte
+}
+
 // Traits are the numbers of an exchange. Each is a limit of the exchange or a choice well inside one, with its source in
 // the adapter.
 type Traits struct {
@@ -82,6 +97,7 @@ type Traits struct {
 	CandleRows  int           // rows of one candle call
 	LossProven  bool          // a lost message shows at the book's next one, so an unreadable frame needs no action
 	MaxLifetime time.Duration // the exchange ends a connection after this; 0 unknown
+	Greets      bool          // nothing may be sent on a new connection before OnWelcome
 }
 
 // Listing is an instrument with what its adapter needs to speak of it.
@@ -94,6 +110,7 @@ type Listing struct {
 
 // Call is a REST call: GET Path?Query on the exchange's REST base address.
 type Call struct {
+	Post   bool // POST with an empty body instead
 	Path   string
 	Query  string // encoded
 	Weight int    // against Traits.Weight

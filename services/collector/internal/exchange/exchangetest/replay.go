@@ -97,7 +97,7 @@ func (r *replay) event(e *exchange.Event) {
 		if e.Answer.Book && e.Answer.Depth > 0 && !r.keepAll {
 			r.book.SetDepth(e.Answer.Depth)
 		}
-	case exchange.OnGoodbye:
+	case exchange.OnGoodbye, exchange.OnWelcome:
 	}
 }
 
