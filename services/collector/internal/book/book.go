@@ -50,6 +50,7 @@ type Book struct {
 
 	held    backlog // while Buffering an anchored book
 	loaded  bool    // the snapshot is in, the message that bridges to it is not
+	covered bool    // the snapshot is known to contain a message of the stream, see Rules.Overlaps
 	shadow  *Book   // the next book, while Refresh is under way
 	scratch [1024]byte
 }

@@ -43,7 +43,10 @@ func (b *Book) catchUp(u *Update) (Outcome, error) {
 	if !b.loaded {
 		return b.hold(u)
 	}
-	if b.judge(u) == StartOver {
+	switch verdict := b.judge(u); {
+	case verdict == Skip:
+		b.covered = true
+	case verdict == StartOver, b.rules.Overlaps && !b.covered:
 		b.loaded = false
 		b.held.add(u) // the backlog was cleared when the snapshot came, so there is room
 		return Stale, fmt.Errorf("%w: snapshot %d, then %d to %d", ErrTooOld, b.seq, u.First, u.Last)
@@ -83,8 +86,10 @@ func (b *Book) anchor(u *Update) (Outcome, error) {
 		return Ignored, nil // the answer to a question that no longer matters
 	}
 	first := b.firstSurvivor(u.Last)
+	b.covered = first > 0 || first < 0 && len(b.held.heads) > 0
 	if first >= 0 {
-		if h := b.held.heads[first]; b.judgeAt(u.Last, h) == StartOver {
+		h := b.held.heads[first]
+		if b.judgeAt(u.Last, h) == StartOver || b.rules.Overlaps && !b.covered {
 			return Stale, fmt.Errorf("%w: snapshot %d, then %d to %d", ErrTooOld, u.Last, h.first, h.last)
 		}
 	}

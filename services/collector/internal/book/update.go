@@ -67,6 +67,9 @@ type Rules struct {
 	// Anchored books start from a snapshot that must be asked for, and buffer what comes before it. Others start from a
 	// snapshot in the stream, and ignore what comes before it.
 	Anchored bool
+	// Overlaps demands of a snapshot that was asked for that it contain a message of the stream. It is for exchanges whose
+	// numbers are times: there nothing else tells that no message fell between a cached snapshot and the stream's first.
+	Overlaps bool
 	// Chain judges whether next follows the change numbered last. Nil applies everything.
 	Chain func(last Seq, next *Update) Verdict
 	// Checksum sums up a book as the exchange does, using scratch[:0] as working space. Nil: the exchange sends none.

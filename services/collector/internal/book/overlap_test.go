@@ -1,0 +1,48 @@
+package book
+
+import (
+	"errors"
+	"testing"
+)
+
+// timed are the rules of an exchange whose numbers are times.
+var timed = Rules{Anchored: true, Overlaps: true, Chain: func(last Seq, next *Update) Verdict {
+	if next.Last <= last {
+		return Skip
+	}
+	return Apply
+}}
+
+func TestASnapshotOfATimedStreamMustContainAMessage(t *testing.T) {
+	delta := func(at Seq) *Update { return &Update{Last: at, Bids: []Level{{Price: 100, Size: int64(at)}}} }
+	snapshot := func(at Seq) *Update {
+		return &Update{Kind: Snapshot, Last: at, Bids: []Level{{Price: 99, Size: 1}}, Asks: []Level{{Price: 101, Size: 1}}}
+	}
+	type step struct {
+		update *Update
+		want   Outcome
+	}
+	tests := map[string][]step{
+		"it does and the next follows":            {{delta(10), Held}, {delta(20), Held}, {snapshot(15), Applied}},
+		"it contains all and waits for the next":  {{delta(10), Held}, {snapshot(10), Held}, {delta(20), Applied}},
+		"an old one is asked for again":           {{delta(10), Held}, {snapshot(9), Stale}, {snapshot(10), Held}, {delta(11), Applied}},
+		"older messages behind it prove it too":   {{snapshot(15), Held}, {delta(10), Ignored}, {delta(20), Applied}},
+		"before any message nothing proves it":    {{snapshot(15), Held}, {delta(20), Stale}, {snapshot(21), Held}, {delta(30), Applied}},
+		"what made it stale is kept and not lost": {{snapshot(15), Held}, {delta(20), Stale}, {delta(25), Held}, {snapshot(22), Applied}},
+	}
+	for name, steps := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := New(Scale{}, timed)
+			b.Restart()
+			for i, s := range steps {
+				got, err := b.Apply(s.update)
+				if got != s.want || (got == Stale) != errors.Is(err, ErrTooOld) {
+					t.Fatalf("step %d: %v, %v, want %v", i, got, err, s.want)
+				}
+			}
+			if b.State() != InSync {
+				t.Errorf("state %v", b.State())
+			}
+		})
+	}
+}
