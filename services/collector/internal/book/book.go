@@ -31,6 +31,7 @@ type Outcome uint8
 const (
 	Ignored Outcome = iota // it was old news, or came before a snapshot in the stream
 	Held                   // it is buffered until a snapshot fits
+	Waiting                // the snapshot is loaded, the message that bridges to it has yet to come
 	Applied                // the book is in sync and holds it
 	Stale                  // a snapshot older than what is buffered: ask for another (ErrTooOld)
 	Broke                  // the book is broken; the error says why
@@ -57,7 +58,7 @@ type Book struct {
 
 // New returns an empty book.
 func New(scale Scale, rules Rules) *Book {
-	return &Book{rules: rules, scale: scale, bids: side{sign: 1}, asks: side{sign: -1}}
+	return &Book{rules: rules, scale: scale, depth: rules.Depth, bids: side{sign: 1}, asks: side{sign: -1}}
 }
 
 // Restart forgets everything and waits for a snapshot. What comes before it is buffered, or ignored, as the rules say.

@@ -72,6 +72,8 @@ type Rules struct {
 	Overlaps bool
 	// Chain judges whether next follows the change numbered last. Nil applies everything.
 	Chain func(last Seq, next *Update) Verdict
+	// Depth is how many levels a side are kept after each message, until SetDepth says otherwise; 0 keeps all.
+	Depth int
 	// Checksum sums up a book as the exchange does, using scratch[:0] as working space. Nil: the exchange sends none.
 	Checksum func(b *Book, scratch []byte) uint32
 }

@@ -39,7 +39,9 @@ type Trade struct {
 
 // Answer is an exchange's answer to a request.
 type Answer struct {
-	ID      uint64   // of the request, 0 where the exchange does not say
+	// ID is the request's, 0 where the exchange does not say: then the answer is to the oldest open request that fits Listing,
+	// Book and Ends, and without a Listing it is to none that could be told.
+	ID      uint64
 	Listing *Listing // whom it is about, nil for all of the request, or where it is not known to us
 	Book    bool     // it is about the listing's book
 	Ends    bool     // it answers an unsubscription
@@ -51,6 +53,7 @@ type Answer struct {
 type Batch struct {
 	Events []Event
 	levels []book.Level
+	other  []book.Level // the asks of a list that mixes both sides, until its end
 }
 
 // Reset empties the batch.

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -43,7 +44,7 @@ func parseRow(raw json.RawMessage, cols Columns, unit time.Duration) (market.Can
 		return market.Candle{}, fmt.Errorf("%w: %d columns", ErrRefused, len(row))
 	}
 	var open int64
-	if err := json.Unmarshal(row[0], &open); err != nil {
+	if err := json.Unmarshal(bytes.Trim(row[0], `"`), &open); err != nil { // a number, or a string that holds one
 		return market.Candle{}, fmt.Errorf("opening time: %w", err)
 	}
 	if most := int64(1<<62) / int64(unit); cmp.Compare(open, 0) < 0 || open > most {
@@ -59,4 +60,18 @@ func parseRow(raw json.RawMessage, cols Columns, unit time.Duration) (market.Can
 		}
 	}
 	return c, nil
+}
+
+// Window bounds what is asked for to limit candles: the oldest of [start, end) where a start is given, so that whoever pages
+// onward misses none, else the newest before end. Exchanges that answer with the newest first would choose otherwise.
+func Window(start, end time.Time, interval time.Duration, limit int) (from, to time.Time) {
+	length := interval * time.Duration(limit)
+	switch {
+	case start.IsZero() && end.IsZero():
+	case start.IsZero():
+		start = end.Add(-length)
+	case end.IsZero() || end.Sub(start) > length:
+		end = start.Add(length)
+	}
+	return start, end
 }

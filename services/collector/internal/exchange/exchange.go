@@ -89,7 +89,7 @@ type Traits struct {
 	PingEvery   time.Duration // WebSocket pings we send; 0 where the exchange speaks often enough by itself
 	Stale       time.Duration // after so long without a byte a book is stale
 	Silence     time.Duration // after so long without a byte the connection is dropped
-	Refresh     time.Duration // how often an anchored book gets a new snapshot; 0 never
+	Refresh     time.Duration // how often a book gets a new snapshot, by REST or by Resync, and serves on until then; 0 never
 	Dials       int           // connection attempts allowed …
 	DialsPer    time.Duration // … per this time
 	Weight      int           // REST weight allowed …
@@ -123,8 +123,8 @@ type Request struct {
 	Listings []*Listing
 	// EachAnswers says that every listing is answered by itself; else one answer counts for all.
 	EachAnswers bool
-	// Book says that the request is about books, perhaps among others.
-	Book bool
+	// Book and Trades say what the request is about.
+	Book, Trades bool
 	// Ends says that the request unsubscribes: nothing hinges on its answer.
 	Ends bool
 }

@@ -1,6 +1,10 @@
 package exchange
 
 import (
+	"math"
+	"time"
+
+	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/book"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange/scan"
 )
@@ -74,4 +78,74 @@ func Units(c *scan.Cursor, decimals uint8) int64 {
 		c.Fail(err)
 	}
 	return n
+}
+
+// SidedLevels reads [["buy","price","size"],…], the bids and the asks of one list, in the same way.
+func (b *Batch) SidedLevels(c *scan.Cursor, scale book.Scale) (bids, asks []book.Level) {
+	mark := b.Mark()
+	b.other = b.other[:0]
+	c.Enter('[')
+	for c.More(']') {
+		var l book.Level
+		buys := false
+		c.Enter('[')
+		i := 0
+		for ; c.More(']'); i++ {
+			switch i {
+			case 0:
+				buys = buysOrSells(c)
+			case 1:
+				l.Price = Units(c, scale.Price)
+			case 2:
+				l.Size = Units(c, scale.Size)
+			default:
+				c.Skip()
+			}
+		}
+		if i < 3 {
+			c.Fail(book.ErrLevel) // a size of zero would remove the price, which nobody said
+		}
+		if c.Err() != nil {
+			break
+		}
+		if buys {
+			b.Level(l)
+		} else {
+			b.other = append(b.other, l)
+		}
+	}
+	bids = b.Since(mark)
+	mark = b.Mark()
+	b.levels = append(b.levels, b.other...)
+	return bids, b.Since(mark)
+}
+
+func buysOrSells(c *scan.Cursor) (buys bool) {
+	switch side := ReadSide(c); side {
+	case market.Buy:
+		return true
+	case market.Sell:
+	default:
+		c.Fail(book.ErrLevel)
+	}
+	return false
+}
+
+// ReadSide reads a side, whatever its case; what is none is an empty Side.
+func ReadSide(c *scan.Cursor) market.Side {
+	switch text := c.Text(); string(text) {
+	case "buy", "Buy", "BUY":
+		return market.Buy
+	case "sell", "Sell", "SELL":
+		return market.Sell
+	}
+	return ""
+}
+
+// Millis returns a time given in milliseconds since 1970; what no clock shows is no time.
+func Millis(ms int64) time.Time {
+	if ms <= 0 || ms > math.MaxInt64/int64(time.Millisecond) {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
 }

@@ -11,6 +11,9 @@ import (
 // ErrBusy says that an exchange wants to be asked less often.
 var ErrBusy = errors.New("asked too often")
 
+// ErrNoBook marks an unreadable frame that was surely not about a book: a trade, a complaint.
+var ErrNoBook = errors.New("harms no book")
+
 // ErrInstrument says that an instrument cannot be expressed in our words.
 var ErrInstrument = errors.New("instrument not expressible")
 
@@ -30,4 +33,14 @@ func (l *Listing) Complete() error {
 	}
 	l.Symbol = symbol
 	return nil
+}
+
+// Finer gives the listing a scale of two decimals more than its tick and step, so that orders from before an exchange made
+// them coarser do not make a book unreadable. Beyond eight decimals it adds none: amounts of cheap coins need the digits
+// in front of the point.
+func (l *Listing) Finer() {
+	finer := func(scale int) uint8 { return uint8(max(scale, min(scale+2, 8))) }
+	if tick, step := l.PriceTick.Scale(), l.QuantityStep.Scale(); max(tick, step) <= book.MaxDecimals {
+		l.Scale = book.Scale{Price: finer(tick), Size: finer(step)}
+	}
 }
