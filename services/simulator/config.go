@@ -93,7 +93,7 @@ func ParseConfig(getenv func(string) string) (Config, string, error) {
 	l := daemon.NewLookup(getenv)
 	var cfg Config
 	cfg.Market, cfg.ReplayDir, _ = strings.Cut(l.String("HOURGLASS_MARKET", MarketSim), "=")
-	addr := l.String("HOURGLASS_SIM_ADDR", "127.0.0.1:8765")
+	addr := l.Addr("HOURGLASS_SIM_ADDR", "127.0.0.1:8765")
 	var err error
 	if cfg.Seed, err = strconv.ParseUint(l.String("HOURGLASS_SIM_SEED", "1"), 10, 64); err != nil {
 		l.Fault("HOURGLASS_SIM_SEED", errors.New("not a whole number"))
@@ -101,21 +101,11 @@ func ParseConfig(getenv func(string) string) (Config, string, error) {
 	if cfg.Speed, err = strconv.ParseFloat(l.String("HOURGLASS_SIM_SPEED", "1"), 64); err != nil {
 		l.Fault("HOURGLASS_SIM_SPEED", errors.New("not a number"))
 	}
-	cfg.Exchanges = list(l.String("HOURGLASS_SIM_EXCHANGES", ""))
-	cfg.Symbols = list(l.String("HOURGLASS_SIM_SYMBOLS", ""))
+	cfg.Exchanges = l.List("HOURGLASS_SIM_EXCHANGES")
+	cfg.Symbols = l.List("HOURGLASS_SIM_SYMBOLS")
 	check := cfg
 	if err := check.check(); err != nil {
 		l.Fault("HOURGLASS_MARKET and HOURGLASS_SIM_*", err)
 	}
 	return cfg, addr, l.Err()
-}
-
-func list(text string) []string {
-	var out []string
-	for part := range strings.SplitSeq(text, ",") {
-		if part = strings.TrimSpace(part); part != "" {
-			out = append(out, part)
-		}
-	}
-	return out
 }

@@ -9,7 +9,7 @@ require (
 
 require (
 	github.com/coder/websocket v1.8.15
-	github.com/hourglass-trading/hourglass/pkg v0.0.0-00010101000000-000000000000
+	github.com/hourglass-trading/hourglass/pkg v0.0.0
 )
 
 require github.com/lmittmann/tint v1.2.1 // indirect

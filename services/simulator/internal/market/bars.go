@@ -1,0 +1,183 @@
+package market
+
+import (
+	"math"
+	"math/big"
+	"math/bits"
+	"time"
+)
+
+// Sum is a non-negative number of 128 bits, for turnover in ticks times steps.
+type Sum struct{ hi, lo uint64 }
+
+func (s *Sum) add(o Sum) {
+	var carry uint64
+	s.lo, carry = bits.Add64(s.lo, o.lo, 0)
+	s.hi += o.hi + carry
+}
+
+func product(a, b int64) Sum {
+	hi, lo := bits.Mul64(uint64(a), uint64(b))
+	return Sum{hi, lo}
+}
+
+// Int is the value.
+func (s Sum) Int() *big.Int {
+	v := new(big.Int).SetUint64(s.hi)
+	v.Lsh(v, 64)
+	return v.Add(v, new(big.Int).SetUint64(s.lo))
+}
+
+// Bar is what was traded in some time: prices in ticks, quantities in steps, turnovers in ticks times steps.
+type Bar struct {
+	Start, Next            time.Time
+	Open, High, Low, Close int64
+	Qty, TakerQty          int64 // all, and what takers bought
+	Value, TakerValue      Sum
+	Trades                 int
+}
+
+// then appends what followed.
+func (b *Bar) then(o *Bar) {
+	if o.Trades == 0 {
+		return
+	}
+	if b.Trades == 0 {
+		b.Open, b.High, b.Low = o.Open, o.High, o.Low
+	}
+	b.High, b.Low, b.Close = max(b.High, o.High), min(b.Low, o.Low), o.Close
+	b.Qty += o.Qty
+	b.TakerQty += o.TakerQty
+	b.Value.add(o.Value)
+	b.TakerValue.add(o.TakerValue)
+	b.Trades += o.Trades
+}
+
+// minute is a minute a pair has lived through, or a part of it.
+type minute struct {
+	Bar
+	from, until time.Time
+}
+
+// keptMinutes bounds the lived minutes remembered: a day. Older ones are told from the path again.
+const keptMinutes = 1440
+
+// bars are a pair's lived minutes, oldest first.
+type bars struct{ minutes []minute }
+
+// woken begins to count at a moment.
+func (b *bars) woken(at time.Time) { b.minute(at) }
+
+// minute is the minute of a moment; a new one is counted from there.
+func (b *bars) minute(at time.Time) *minute {
+	start := at.Truncate(time.Minute)
+	if n := len(b.minutes); n > 0 && b.minutes[n-1].Start.Equal(start) {
+		return &b.minutes[n-1]
+	}
+	if len(b.minutes) >= 2*keptMinutes {
+		b.minutes = append([]minute(nil), b.minutes[len(b.minutes)-keptMinutes:]...)
+	}
+	b.minutes = append(b.minutes, minute{Bar: Bar{Start: start, Next: start.Add(time.Minute)}, from: at, until: at})
+	return &b.minutes[len(b.minutes)-1]
+}
+
+func (b *bars) trade(t *Trade) {
+	m := b.minute(t.At)
+	o := Bar{Open: t.Price, High: t.Price, Low: t.Price, Close: t.Price, Qty: t.Qty, Value: product(t.Price, t.Qty), Trades: 1}
+	if !t.Sell {
+		o.TakerQty, o.TakerValue = o.Qty, o.Value
+	}
+	m.then(&o)
+}
+
+// covered says that everything up to a moment has been counted.
+func (b *bars) covered(at time.Time) {
+	if m := &b.minutes[len(b.minutes)-1]; at.After(m.Next) {
+		m.until = m.Next
+		m = b.minute(at)
+		m.from, m.until = m.Start, at
+	} else {
+		m.until = at
+	}
+}
+
+// History tells the candles of a pair: from what it has lived through, else from the path of its price. It belongs to one
+// goroutine and shares nothing with the pair it was taken of, so that a long history holds nobody up.
+type History struct {
+	spec    Spec
+	seed    uint64
+	fair    fair
+	minutes map[int64]minute
+	// Begin is where the history starts, Now where it ends.
+	Begin, Now time.Time
+}
+
+// historyLength is how far back candles go.
+const historyLength = 180 * 24 * time.Hour
+
+// samples is how often a minute of the path is looked at.
+const samples = 8
+
+// Bar is what was traded from start until next, or until now.
+func (h *History) Bar(start, next time.Time) Bar {
+	out := Bar{Start: start, Next: next}
+	end := next
+	if end.After(h.Now) {
+		end = h.Now
+	}
+	if next.Sub(start) < time.Minute {
+		part := h.told(start, end)
+		out.then(&part)
+		return out
+	}
+	if start.Before(h.Begin) {
+		start = h.Begin
+	}
+	for at := start.Truncate(time.Minute); at.Before(end); at = at.Add(time.Minute) {
+		stop := at.Add(time.Minute)
+		if stop.After(end) {
+			stop = end
+		}
+		m, ok := h.minutes[at.Unix()]
+		if !ok {
+			part := h.told(at, stop)
+			out.then(&part)
+			continue
+		}
+		before, after := h.told(at, m.from), h.told(m.until, stop)
+		out.then(&before)
+		out.then(&m.Bar)
+		out.then(&after)
+	}
+	return out
+}
+
+// told makes up what was traded between two moments within a minute, from the path and the seed alone.
+func (h *History) told(from, to time.Time) Bar {
+	first, last := stepOf(from), stepOf(to)
+	if last <= first {
+		return Bar{}
+	}
+	open, activity := h.fair.at(first)
+	b := Bar{Open: max(1, int64(open)), Trades: 1}
+	b.High, b.Low, b.Close = b.Open, b.Open, b.Open
+	for i := int64(1); i <= samples; i++ {
+		at := first + (last-first)*i/samples
+		price, active := h.fair.at(at)
+		b.Close = max(1, int64(price))
+		b.High, b.Low = max(b.High, b.Close), min(b.Low, b.Close)
+		activity += active
+	}
+	activity /= samples + 1
+	noise := hash(h.seed, uint64(first))
+	seconds := to.Sub(from).Seconds()
+	orders := h.spec.orders * seconds * math.Sqrt(activity)
+	mean := h.spec.order * math.Exp(orderSigma*orderSigma/2) * 0.75 // the largest are cut off
+	coins := orders * mean * math.Exp(0.5*bell(noise)-0.125)
+	b.Qty = max(1, int64(coins*math.Pow10(h.spec.QtyDecimals)))
+	b.TakerQty = int64(float64(b.Qty) * (0.3 + 0.4*unit(mix(noise+1))))
+	middle := (b.Open + b.High + b.Low + b.Close) / 4
+	b.Value, b.TakerValue = product(middle, b.Qty), product(middle, b.TakerQty)
+	b.Trades = max(1, int(2.8*orders))
+	return b
+}
