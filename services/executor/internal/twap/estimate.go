@@ -1,0 +1,92 @@
+package twap
+
+import (
+	"sort"
+
+	"github.com/hourglass-trading/hourglass/pkg/decimal"
+	"github.com/hourglass-trading/hourglass/pkg/order"
+)
+
+// Begin begins the window. It returns what the start knows: the arrival mid, and what the order would cost if the book
+// stayed as it is (slice by slice inside the bound, fresh each time) or were taken at once without a bound. Both ignore
+// minimums and what was taken before.
+func (w *Work) Begin(sc *Scene) (*order.Report, order.Marks) {
+	marks := w.begin(sc.Market, sc.At)
+	est := &order.Report{OrderID: w.Order.ID, DecisionMid: w.DecisionMid, ArrivalMid: marks.Mid}
+	reference, ok := look(w.sources(sc.Market), sc.At, w.stale()).reference(w.Order.Side)
+	if !ok {
+		return est, marks
+	}
+	k := w.walker(sc.At, sc.Market, nil)
+	all := k.ladder(w.count(w.Order.Quantity))
+	est.ImmediateSlippageBps, est.ImmediateFillRatio = w.expected(all.take(w.count(w.Order.Quantity)), marks.Mid)
+	for i := range k.cursors {
+		c := &k.cursors[i]
+		c.bound = bound(w.Order.Side, w.Order.LimitPrice, w.MaxSlippageBps, reference, w.instrument(c.exchange).PriceTick)
+	}
+	var most int64
+	for i := range w.Schedule {
+		most = max(most, w.count(w.Schedule[i].Quantity))
+	}
+	bounded := k.ladder(most)
+	var sum rung
+	for i := range w.Schedule {
+		sum = sum.plus(bounded.take(w.count(w.Schedule[i].Quantity)))
+	}
+	est.ExpectedSlippageBps, est.ExpectedFillRatio = w.expected(sum, marks.Mid)
+	return est, marks
+}
+
+func (w *Work) expected(r rung, arrival *decimal.Decimal) (slippage, ratio *decimal.Decimal) {
+	filled := exactly(w.grid.value(r.grains))
+	ratio = rounded(quo(filled, exactly(w.Order.Quantity)), ratioDecimals)
+	return bpsOf(sign(w.Order.Side), quo(exactly(r.notional), filled), maybe(arrival)), ratio
+}
+
+// ladder is what a walk finds, with running sums, so that many quantities can be taken from the same books at little cost:
+// a slice of ten thousand needs a search, not a walk.
+type ladder struct {
+	walker *walker
+	steps  []take
+	sums   []rung // before each take, and behind the last
+}
+
+// rung is a quantity in grains and its worth.
+type rung struct {
+	grains   int64
+	notional decimal.Decimal
+}
+
+func (r rung) plus(o rung) rung {
+	var c decimal.Calc
+	sum := rung{r.grains + o.grains, c.Add(r.notional, o.notional)}
+	if c.Err() != nil {
+		return r
+	}
+	return sum
+}
+
+// ladder walks far enough for most grains, taking each level whole.
+func (k *walker) ladder(most int64) ladder {
+	l := ladder{walker: k, sums: []rung{{}}}
+	takes, _ := k.walk(most, nil)
+	for _, t := range takes {
+		c := &k.cursors[t.cursor]
+		l.steps = append(l.steps, t)
+		l.sums = append(l.sums, l.sums[len(l.sums)-1].plus(rung{t.steps * c.grains, c.notional(t.level, t.steps)}))
+	}
+	return l
+}
+
+// take returns what a fresh walk would get for need grains, at most those that the ladder was made for.
+func (l ladder) take(need int64) rung {
+	n := sort.Search(len(l.steps), func(i int) bool { return l.sums[i+1].grains > need }) // the levels that are taken whole
+	got := l.sums[n]
+	for ; n < len(l.steps); n++ {
+		t, c := l.steps[n], &l.walker.cursors[l.steps[n].cursor]
+		if steps := min(t.steps, (need-got.grains)/c.grains); steps > 0 {
+			got = got.plus(rung{steps * c.grains, c.notional(t.level, steps)})
+		}
+	}
+	return got
+}

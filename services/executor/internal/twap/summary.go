@@ -1,0 +1,45 @@
+package twap
+
+import (
+	"github.com/hourglass-trading/hourglass/pkg/decimal"
+	"github.com/hourglass-trading/hourglass/pkg/market"
+	"github.com/hourglass-trading/hourglass/pkg/order"
+)
+
+// sign is +1 for a buy and −1 for a sell, so that what is positive is a cost.
+func sign(s market.Side) rat {
+	if s == market.Sell {
+		return whole(-1)
+	}
+	return whole(1)
+}
+
+// Summary returns the order as it is after one more change, with the fills of a slice, which may be nil. It fails with
+// decimal.ErrOverflow.
+func (w *Work) Summary(s *order.Slice, fills []order.Fill) (*order.Order, error) {
+	o := w.Order
+	o.Version++
+	var c decimal.Calc
+	for i := range fills {
+		f := &fills[i]
+		o.FilledQuantity = c.Add(o.FilledQuantity, f.Quantity)
+		o.Notional = c.Add(o.Notional, c.Mul(f.Price, f.Quantity))
+		o.Fees = c.Add(o.Fees, f.Fee)
+	}
+	Derive(&o, &c)
+	if s != nil && !s.Sweep && s.Status != order.SliceSent { // each slice gets its last status once
+		o.SlicesDone++
+	}
+	return &o, c.Err()
+}
+
+// Derive works out what follows from an order's quantity, fills and arrival mid.
+func Derive(o *order.Order, c *decimal.Calc) {
+	o.RemainingQuantity = c.Sub(o.Quantity, o.FilledQuantity)
+	average := quo(exactly(o.Notional), exactly(o.FilledQuantity))
+	o.AveragePrice = rounded(average, priceDecimals)
+	o.SlippageBps = bpsOf(sign(o.Side), average, maybe(o.ArrivalMid))
+	if p := rounded(quo(exactly(o.FilledQuantity), exactly(o.Quantity)), ratioDecimals); p != nil {
+		o.Progress = order.Ratio(*p)
+	}
+}
