@@ -13,11 +13,13 @@ import (
 // replay feeds the lines of a recording to an adapter and one book, as the feed does.
 type replay struct {
 	ex      exchange.Exchange
+	asked   func(url string, l *exchange.Listing) bool
 	listing *exchange.Listing
 	table   *exchange.Table
 	batch   exchange.Batch
 	book    *book.Book
 
+	depth   int                                     // granted by the exchange, 0 for all
 	keepAll bool                                    // do not truncate
 	skip    int                                     // leave out the delta of this number
 	after   func(message int, outcome book.Outcome) // each book message of the stream
@@ -34,13 +36,14 @@ type replay struct {
 	lastTrade   exchange.Trade
 }
 
-func newReplay(ex exchange.Exchange, l *exchange.Listing) *replay {
-	r := &replay{ex: ex, listing: l, table: exchange.NewTable(l), book: book.New(l.Scale, ex.Rules())}
+func newReplay(s Suite, l *exchange.Listing) *replay {
+	ex := s.Exchange
+	r := &replay{ex: ex, asked: s.Asked, listing: l, table: exchange.NewTable(l), book: book.New(l.Scale, ex.Rules())}
 	r.book.Restart()
 	return r
 }
 
-func (r *replay) run(t *testing.T, lines []line) {
+func (r *replay) run(t testing.TB, lines []line) {
 	t.Helper()
 	for _, l := range lines {
 		switch l.kind {
@@ -57,10 +60,13 @@ func (r *replay) run(t *testing.T, lines []line) {
 }
 
 // answer takes the snapshot of our listing.
-func (r *replay) answer(t *testing.T, l line) {
+func (r *replay) answer(t testing.TB, l line) {
 	t.Helper()
 	s, ok := r.ex.(exchange.Snapshotter)
-	if !ok || !asks(l.url, s.Snapshot(r.listing), r.listing) {
+	switch {
+	case !ok,
+		r.asked != nil && !r.asked(l.url, r.listing),
+		r.asked == nil && !asks(l.url, s.Snapshot(r.listing), r.listing):
 		return
 	}
 	var u book.Update
@@ -76,7 +82,7 @@ func asks(url string, call exchange.Call, l *exchange.Listing) bool {
 	return strings.HasSuffix(at, call.Path) && strings.Contains(query+"&", l.Code+"&")
 }
 
-func (r *replay) frame(t *testing.T, frame []byte) {
+func (r *replay) frame(t testing.TB, frame []byte) {
 	t.Helper()
 	r.batch.Reset()
 	if err := r.ex.Decode(frame, r.table, &r.batch); err != nil {
@@ -95,7 +101,8 @@ func (r *replay) event(e *exchange.Event) {
 		r.trade(e)
 	case exchange.OnAnswer:
 		if e.Answer.Book && e.Answer.Depth > 0 && !r.keepAll {
-			r.book.SetDepth(e.Answer.Depth)
+			r.depth = e.Answer.Depth
+			r.book.SetDepth(r.depth)
 		}
 	case exchange.OnGoodbye, exchange.OnWelcome:
 	}
@@ -136,7 +143,7 @@ func (r *replay) apply(u *book.Update) book.Outcome {
 		if u.Kind == book.Delta { // nothing bridges to the snapshot: as good a proof of a loss as a gap
 			r.brokeErr, r.brokeAt = err, r.deltas
 		}
-	case book.Ignored, book.Held:
+	case book.Ignored, book.Held, book.Waiting:
 	}
 	r.everInSync = r.everInSync || r.book.State() == book.InSync
 	return outcome
