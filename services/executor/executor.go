@@ -1,0 +1,147 @@
+// Package executor owns the accounts and works their orders on the books that the collectors publish.
+//
+// One goroutine, the loop, owns all accounts, what is known of the market, and one timer. Whatever it decides is appended
+// to the event log first and takes effect when it is stored, so that what an account's owner was told survives anything;
+// after a restart the same events make the same accounts. Other goroutines only bring it messages.
+//
+// What an order does is decided in internal/account and internal/twap, which are pure; this package never looks into a
+// book.
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/daemon"
+	"github.com/hourglass-trading/hourglass/pkg/market"
+)
+
+const (
+	// queuedCommands bounds the commands between the log and the loop; the log keeps the rest.
+	queuedCommands = 256
+	// pairsEvery is how often the exchanges' instruments are asked for again; pairsRetry after a failure.
+	pairsEvery = time.Minute
+	pairsRetry = time.Second
+)
+
+// errLost says that the connection to the bus is gone for good, so that the process must be started anew.
+var errLost = errors.New("the connection to the bus is lost for good")
+
+// Run works orders until ctx ends or the bus is lost for good.
+func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) error {
+	if err := conn.EnsureStreams(ctx); err != nil {
+		return err
+	}
+	epoch, err := newEpoch(ctx, conn)
+	if err != nil {
+		return err
+	}
+	health := daemon.NewHealth("events")
+	health.Check("bus", func(context.Context) error {
+		if !conn.Connected() {
+			return errors.New("not connected")
+		}
+		return nil
+	})
+	l := newLoop(cfg, conn, epoch, log)
+	if err := l.recover(ctx, time.Now()); err != nil {
+		return err
+	}
+	health.Set("events", nil)
+
+	stopBooks, err := conn.SubscribeMarket(bus.AllBooks, l.inbox.putBook)
+	if err != nil {
+		return err
+	}
+	defer stopBooks()
+	stopTrades, err := conn.SubscribeMarket(bus.AllTrades, l.inbox.putTrade)
+	if err != nil {
+		return err
+	}
+	defer stopTrades()
+
+	g := daemon.NewGroup(ctx)
+	g.Go("health", func(ctx context.Context) error {
+		return daemon.ListenAndServe(ctx, cfg.HealthListen, health.Handler())
+	})
+	g.Go("bus", func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-conn.Closed():
+			return errLost
+		}
+	})
+	for _, e := range cfg.Exchanges {
+		g.Go("pairs of "+string(e), func(ctx context.Context) error { return followPairs(ctx, conn, e, l.pairs, log) })
+	}
+	g.Go("interest", func(ctx context.Context) error { return renewInterest(ctx, conn, l.wishes.lists, log) })
+	g.Go("commands", func(ctx context.Context) error { return followCommands(ctx, conn, l.watermark+1, l.commands) })
+	g.Go("loop", l.run)
+	return g.Wait()
+}
+
+// newEpoch counts the executors that have run on this bus: it is the revision of a key that each writes when it starts.
+// It stands in every event, for whoever has to find out who wrote it; nothing depends on it.
+func newEpoch(ctx context.Context, conn *bus.Conn) (uint64, error) {
+	leases, err := conn.Bucket(ctx, bus.LeaseBucket)
+	if err != nil {
+		return 0, err
+	}
+	epoch, err := leases.Put(ctx, "executor", []byte(daemon.Version()))
+	if err != nil {
+		return 0, fmt.Errorf("count this start: %w", err)
+	}
+	return epoch, nil
+}
+
+// followCommands brings the stored commands to the loop, in order.
+func followCommands(ctx context.Context, conn *bus.Conn, from uint64, out chan<- bus.Stored) error {
+	return conn.FollowCommands(ctx, from, func(m bus.Stored) error {
+		select {
+		case out <- m:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+}
+
+// listing is what an exchange lists.
+type listing struct {
+	exchange    market.Exchange
+	instruments []market.Instrument
+}
+
+// followPairs brings an exchange's instruments to the loop, at once and each minute. An exchange that does not answer is
+// asked again each second; orders on it are refused meanwhile.
+func followPairs(ctx context.Context, conn *bus.Conn, e market.Exchange, out chan<- listing, log *slog.Logger) error {
+	silent := false
+	for {
+		var reply bus.PairsReply
+		err := conn.Ask(ctx, bus.CollectorSubject(e, bus.AskPairs), bus.PairsRequest{}, &reply)
+		wait := pairsEvery
+		if err != nil {
+			if !silent && ctx.Err() == nil {
+				log.Warn("instruments not told", "exchange", e, "error", err)
+			}
+			silent, wait = true, pairsRetry
+		} else {
+			silent = false
+			select {
+			case out <- listing{e, reply.Instruments}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
