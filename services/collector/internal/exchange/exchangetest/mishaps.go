@@ -1,9 +1,7 @@
 package exchangetest
 
 import (
-	"bytes"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 
