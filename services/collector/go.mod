@@ -2,6 +2,21 @@ module github.com/hourglass-trading/hourglass/services/collector
 
 go 1.26.0
 
-require github.com/hourglass-trading/hourglass/pkg v0.0.0
+require (
+	github.com/cenkalti/backoff/v5 v5.0.3
+	github.com/coder/websocket v1.8.15
+	github.com/hourglass-trading/hourglass/pkg v0.0.0
+	github.com/nats-io/nats.go v1.55.0
+	golang.org/x/time v0.16.0
+)
+
+require (
+	github.com/klauspost/compress v1.20.0 // indirect
+	github.com/lmittmann/tint v1.2.1 // indirect
+	github.com/nats-io/nkeys v0.4.16 // indirect
+	github.com/nats-io/nuid v1.0.1 // indirect
+	golang.org/x/crypto v0.57.0 // indirect
+	golang.org/x/sys v0.48.0 // indirect
+)
 
 replace github.com/hourglass-trading/hourglass/pkg => ../../pkg

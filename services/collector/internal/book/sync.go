@@ -113,7 +113,7 @@ func (b *Book) drain() (Outcome, error) {
 		}
 	}
 	if b.state != InSync {
-		return Held, nil
+		return Waiting, nil
 	}
 	b.loaded = false
 	return Applied, nil
@@ -174,7 +174,7 @@ func (b *Book) advanceShadow(u *Update) {
 		b.shadow = nil
 	case Applied:
 		b.takeOver()
-	case Ignored, Held, Stale:
+	case Ignored, Held, Waiting, Stale:
 	}
 }
 

@@ -97,5 +97,5 @@ func request(method string, id uint64, listings []*exchange.Listing) exchange.Re
 	}
 	b = append(b, `],"id":`...)
 	b = append(strconv.AppendUint(b, id, 10), '}')
-	return exchange.Request{ID: id, Frame: b, Listings: listings, Book: true}
+	return exchange.Request{ID: id, Frame: b, Listings: listings, Book: true, Trades: true}
 }

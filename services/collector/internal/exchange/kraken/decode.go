@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/market"
@@ -231,9 +232,11 @@ func (m *message) addAnswer(out *exchange.Batch) error {
 	switch {
 	case !subscribes && !ends:
 		if m.answer.Refused != "" { // not about a request of ours that could be told
-			return fmt.Errorf("%w: %.200s", exchange.ErrRefused, m.answer.Refused)
+			return fmt.Errorf("%w: %w: %.200s", exchange.ErrNoBook, exchange.ErrRefused, m.answer.Refused)
 		}
 		return nil
+	case strings.HasPrefix(m.answer.Refused, "Already subscribed"):
+		m.answer.Refused = "" // what was asked for is the case
 	case m.told && !m.success && m.answer.Refused == "":
 		m.answer.Refused = "no reason given"
 	}
@@ -248,7 +251,7 @@ var symbolKey = []byte(`"symbol":"`)
 // may be cut off.
 func blame(err error, frame, channel []byte, known *exchange.Table, out *exchange.Batch) error {
 	if string(channel) == "trade" {
-		return err // harms no book
+		return fmt.Errorf("%w: %w", exchange.ErrNoBook, err)
 	}
 	if i := bytes.Index(frame, symbolKey); i >= 0 {
 		name, _, _ := bytes.Cut(frame[i+len(symbolKey):], []byte(`"`))

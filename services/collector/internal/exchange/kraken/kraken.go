@@ -123,7 +123,9 @@ func tradeRequest(method string, id uint64, listings []*exchange.Listing) exchan
 	if method == "subscribe" {
 		params += `,"snapshot":false`
 	}
-	return request(method, params, id, listings)
+	r := request(method, params, id, listings)
+	r.Trades = true
+	return r
 }
 
 func request(method, params string, id uint64, listings []*exchange.Listing) exchange.Request {

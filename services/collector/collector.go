@@ -1,0 +1,141 @@
+// Package collector is the service that connects to exchanges: it keeps verified order books, publishes them with touches,
+// trades and candles, and answers questions about pairs, candles and books.
+//
+// Run starts a handful of goroutines for each exchange and returns when all have ended. Exchanges share nothing but the
+// connection to the bus: one that is down, slow or wrong harms no other.
+//
+// A collector decides nothing about orders and stores nothing: after a restart it reads everything from the exchanges anew.
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/daemon"
+	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
+	"github.com/hourglass-trading/hourglass/services/collector/internal/feed"
+	"github.com/hourglass-trading/hourglass/services/collector/internal/publish"
+)
+
+// Bus is what a collector needs of the connection to the bus.
+type Bus interface {
+	publish.Bus
+	buckets
+	EnsureStreams(ctx context.Context) error
+	Orders() *nats.Conn
+	Closed() <-chan struct{}
+}
+
+var _ Bus = (*bus.Conn)(nil)
+
+// errBusLost ends a collector that has lost the bus for good, so that it is started anew.
+var errBusLost = errors.New("the connection to the bus is closed")
+
+// ensureWait is between two attempts to create the streams.
+const ensureWait = time.Second
+
+// Run collects until ctx ends. The connection must outlive it; closing it is up to the caller.
+func Run(ctx context.Context, cfg Config, conn Bus, log *slog.Logger) error {
+	health := daemon.NewHealth()
+	g := daemon.NewGroup(ctx)
+	g.Go("health", func(ctx context.Context) error {
+		return daemon.ListenAndServe(ctx, cfg.HealthListen, health.Handler())
+	})
+	g.Go("bus", func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-conn.Closed():
+			return errBusLost
+		}
+	})
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 5 * time.Second,
+		MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute,
+	}
+	defer transport.CloseIdleConnections()
+	for _, e := range cfg.Exchanges {
+		d := newDesk(e, adapters[e.Exchange].make(cfg), cfg, conn, transport, log.With("exchange", e.Exchange))
+		d.start(g, conn, health)
+	}
+	return g.Wait()
+}
+
+// desk is everything about one exchange.
+type desk struct {
+	catalog   *catalog
+	klines    *klines
+	seeder    *seeder
+	interest  *interest
+	selection *selection
+	publisher *publish.Publisher
+	feed      *feed.Feed
+	traits    exchange.Traits
+	endpoint  Endpoint
+	log       *slog.Logger
+}
+
+func newDesk(e Endpoint, ex exchange.Exchange, cfg Config, conn Bus, transport http.RoundTripper, log *slog.Logger) *desk {
+	d := &desk{endpoint: e, traits: ex.Traits(), log: log}
+	rest := feed.NewREST(e.REST, d.traits, transport)
+	d.catalog = newCatalog(ex, rest, log)
+	d.publisher = publish.New(e.Exchange, conn, func(l *exchange.Listing) { d.seeder.ask(l) }, log)
+	d.klines = newKlines(ex, rest, d.catalog, d.publisher.Recent, log)
+	d.seeder = newSeeder(d.klines, log)
+	d.seeder.seed = d.publisher.Seed
+	d.interest = newInterest(e.Exchange, log)
+	d.feed = feed.New(feed.Config{
+		Exchange: ex, WS: e.WS, REST: rest, Client: &http.Client{Transport: transport}, Sink: d.publisher, Log: log,
+	})
+	d.selection = newSelection(cfg.Symbols, d.interest, d.catalog, d.feed.Want, log)
+	return d
+}
+
+// start starts the parts of a desk. None returns before ctx ends, so no exchange can end the process.
+func (d *desk) start(g *daemon.Group, conn Bus, health *daemon.Health) {
+	name := string(d.endpoint.Exchange)
+	health.Check(name, func(context.Context) error {
+		if status := d.status(time.Now().UTC()); status.SymbolsLive == 0 {
+			return fmt.Errorf("%s: no book in sync: %s", status.State, status.Reason)
+		}
+		return nil
+	})
+	g.Go(name+" instruments", d.catalog.run)
+	g.Go(name+" interest", func(ctx context.Context) error {
+		if err := ensure(ctx, conn, d.log); err != nil {
+			return err
+		}
+		return d.interest.run(ctx, conn)
+	})
+	g.Go(name+" selection", d.selection.run)
+	g.Go(name+" seeds", d.seeder.run)
+	g.Go(name+" feed", d.feed.Run)
+	g.Go(name+" status", func(ctx context.Context) error { return d.tellStatus(ctx, conn) })
+	g.Go(name+" questions", func(ctx context.Context) error { return d.serve(ctx, conn.Orders()) })
+}
+
+// ensure creates the streams and buckets, trying again until ctx ends: books are published without them meanwhile.
+func ensure(ctx context.Context, conn Bus, log *slog.Logger) error {
+	for {
+		err := conn.EnsureStreams(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		log.Warn("streams not created", "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(ensureWait):
+		}
+	}
+}

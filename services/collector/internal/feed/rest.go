@@ -1,0 +1,146 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
+)
+
+// Bounds of a REST call.
+const (
+	callTimeout = 10 * time.Second
+	maxBody     = 64 << 20       // Binance's exchangeInfo has over ten megabytes
+	maxPause    = 24 * time.Hour // longer than any ban seen that a restart would not rather be looked at by a person
+	defaultBusy = 10 * time.Second
+	defaultBan  = 2 * time.Minute
+)
+
+const userAgent = "hourglass-collector"
+
+// StatusError is an answer that is neither a success nor a demand to slow down.
+type StatusError struct {
+	Code int
+	Text string // the beginning of the body
+}
+
+// Error implements error.
+func (e *StatusError) Error() string { return fmt.Sprintf("status %d: %s", e.Code, e.Text) }
+
+// REST carries out an exchange's calls within its limits. It is safe for concurrent use.
+type REST struct {
+	base   string
+	client *http.Client
+	weight *rate.Limiter
+
+	mu    sync.Mutex // guards until
+	until time.Time  // no call before this: the exchange said so
+}
+
+// NewREST returns a client for the REST interface at a base address.
+func NewREST(base string, traits exchange.Traits, transport http.RoundTripper) *REST {
+	perSecond := float64(traits.Weight) / traits.WeightPer.Seconds()
+	return &REST{
+		base:   strings.TrimRight(base, "/"),
+		client: &http.Client{Transport: transport},
+		// A quarter at once: enough for the snapshots of a start, and the rest cannot be gone before the first answer says 429.
+		weight: rate.NewLimiter(rate.Limit(perSecond), max(traits.Weight/4, 1)),
+	}
+}
+
+// Get carries out a call and returns the body. It waits its turn, until ctx ends at most. It fails with exchange.ErrBusy
+// while the exchange wants no calls, with a *StatusError, or with what went wrong on the way.
+func (r *REST) Get(ctx context.Context, call exchange.Call) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := r.turn(ctx, call.Weight); err != nil {
+		return nil, err
+	}
+	address := r.base + call.Path
+	if call.Query != "" {
+		address += "?" + call.Query
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, fmt.Errorf("get %s: %w", call.Path, err)
+	}
+	req.Header.Set("User-Agent", userAgent)
+	res, err := r.client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("get %s: %w", call.Path, err)
+	}
+	defer func() { _ = res.Body.Close() }() // everything needed was read
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("get %s: %w", call.Path, err)
+	case len(body) > maxBody:
+		return nil, fmt.Errorf("get %s: body over %d bytes", call.Path, maxBody)
+	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusTeapot:
+		return nil, fmt.Errorf("get %s: status %d: %w", call.Path, res.StatusCode, r.Pause(pauseOf(res)))
+	case res.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("get %s: %w", call.Path, &StatusError{res.StatusCode, fmt.Sprintf("%.200s", body)})
+	}
+	return body, nil
+}
+
+// Pause lets no call out for the time the exchange asked for, and returns exchange.ErrBusy with it.
+func (r *REST) Pause(d time.Duration) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if until := time.Now().Add(min(d, maxPause)); until.After(r.until) {
+		r.until = until
+	}
+	return fmt.Errorf("%w: not before %s", exchange.ErrBusy, r.until.UTC().Format(time.RFC3339))
+}
+
+// turn waits until a call of the given weight may go out. A pause is not waited for: who calls may have better to do.
+func (r *REST) turn(ctx context.Context, weight int) error {
+	if err := r.paused(); err != nil {
+		return err
+	}
+	if err := r.weight.WaitN(ctx, min(weight, r.weight.Burst())); err != nil {
+		return fmt.Errorf("wait for the rate limit: %w", errors.Join(exchange.ErrBusy, err))
+	}
+	return r.paused()
+}
+
+func (r *REST) paused() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Now().Before(r.until) {
+		return fmt.Errorf("%w: not before %s", exchange.ErrBusy, r.until.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// Wait returns how long no call will go out.
+func (r *REST) Wait() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return max(time.Until(r.until), 0)
+}
+
+// pauseOf reads how long a 429 or 418 wants us to wait: seconds or a date, or else our own guess.
+func pauseOf(res *http.Response) time.Duration {
+	text := res.Header.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil && seconds >= 0 {
+		return time.Duration(min(seconds, int(maxPause/time.Second))) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(time.Until(at), 0)
+	}
+	if res.StatusCode == http.StatusTeapot {
+		return defaultBan
+	}
+	return defaultBusy
+}

@@ -1,0 +1,262 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/market"
+	"github.com/hourglass-trading/hourglass/services/collector/internal/candle"
+	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
+	"github.com/hourglass-trading/hourglass/services/collector/internal/feed"
+)
+
+// Bounds of what one question about candles may cost.
+const (
+	maxLimit     = 1000
+	defaultLimit = 100
+	maxPages     = 16              // calls to the exchange for one answer; what they do not reach is left out
+	answerTime   = 4 * time.Second // who asks waits five
+	cacheTime    = time.Second     // an answer serves again for so long
+	cacheSize    = 512             // answers kept; then all are forgotten
+)
+
+// offered are the lengths that are served where the exchange has them or a length that divides them.
+var offered = []time.Duration{
+	time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second,
+	time.Minute, 3 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+	time.Hour, 2 * time.Hour, 4 * time.Hour, 6 * time.Hour, 8 * time.Hour, 12 * time.Hour,
+	24 * time.Hour, 2 * 24 * time.Hour, 3 * 24 * time.Hour, 7 * 24 * time.Hour,
+}
+
+// klines answers questions about candles from the exchange's REST interface.
+type klines struct {
+	exchange exchange.Exchange
+	rest     *feed.REST
+	catalog  *catalog
+	recent   func(market.Symbol, time.Duration) []market.Candle // built from trades
+	log      *slog.Logger
+	// budget leaves half of the exchange's weight to the books, however often candles are asked for.
+	budget *rate.Limiter
+
+	mu    sync.Mutex // guards cache
+	cache map[bus.KlinesRequest]cached
+}
+
+type cached struct {
+	reply bus.KlinesReply
+	until time.Time
+}
+
+func newKlines(ex exchange.Exchange, rest *feed.REST, c *catalog, recent func(market.Symbol, time.Duration) []market.Candle, log *slog.Logger) *klines {
+	t := ex.Traits()
+	half := float64(t.Weight) / t.WeightPer.Seconds() / 2
+	return &klines{
+		exchange: ex, rest: rest, catalog: c, recent: recent, log: log,
+		budget: rate.NewLimiter(rate.Limit(half), max(t.Weight/4, 1)), cache: map[bus.KlinesRequest]cached{},
+	}
+}
+
+// answer serves a request. It fails with a bus.Failure.
+func (k *klines) answer(ctx context.Context, req bus.KlinesRequest) (bus.KlinesReply, error) {
+	if req.Limit == 0 {
+		req.Limit = defaultLimit
+	}
+	if req.Limit < 1 || req.Limit > maxLimit {
+		return bus.KlinesReply{}, invalid("limit", fmt.Sprintf("must be within 1…%d", maxLimit))
+	}
+	length := req.Interval.Duration()
+	base, ok := k.base(length)
+	if !ok && !k.built(length) {
+		return bus.KlinesReply{}, invalid("interval", "must be one of "+strings.Join(k.names(), ", "))
+	}
+	l, err := k.catalog.find(req.Symbol)
+	if err != nil {
+		return bus.KlinesReply{}, err
+	}
+	now := time.Now().UTC()
+	if reply, ok := k.remembered(req, now); ok {
+		return reply, nil
+	}
+	reply := bus.KlinesReply{Exchange: k.exchange.Name(), Symbol: req.Symbol, Interval: req.Interval, Source: bus.FromExchange}
+	window := newWindow(req, length, now)
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	err = errors.New("not offered by the exchange")
+	if ok {
+		reply.Klines, err = k.fetch(ctx, l, base, window, now)
+	}
+	if err != nil {
+		reply.Source, reply.Klines = bus.FromTrades, window.cut(k.recent(req.Symbol, length))
+		if len(reply.Klines) == 0 {
+			return bus.KlinesReply{}, unavailable(fmt.Sprintf("no candles from %s: %v", k.exchange.Name(), err))
+		}
+	}
+	k.remember(req, reply, now)
+	return reply, nil
+}
+
+// base returns the longest length that the exchange has and that divides the wanted one.
+func (k *klines) base(length time.Duration) (time.Duration, bool) {
+	if !slices.Contains(offered, length) {
+		return 0, false
+	}
+	for _, have := range slices.Backward(k.exchange.Intervals()) {
+		if length%have == 0 {
+			return have, true
+		}
+	}
+	return 0, false
+}
+
+// built reports whether candles of that length are built from trades.
+func (k *klines) built(length time.Duration) bool {
+	return slices.ContainsFunc(bus.Intervals, func(i bus.Interval) bool { return i.Duration() == length })
+}
+
+// names lists what can be asked for.
+func (k *klines) names() []string {
+	var names []string
+	for _, length := range offered {
+		if _, ok := k.base(length); !ok && !k.built(length) {
+			continue
+		}
+		if i, err := bus.NewInterval(length); err == nil {
+			names = append(names, i.String())
+		}
+	}
+	return names
+}
+
+// window is the span of opening times that a request means, both ends included.
+type window struct {
+	length      time.Duration
+	first, last time.Time
+	limit       int
+}
+
+// newWindow: from a start on the first candles, without one the newest until the end.
+func newWindow(req bus.KlinesRequest, length time.Duration, now time.Time) window {
+	last := now
+	if !req.End.IsZero() && req.End.Before(now) {
+		last = req.End
+	}
+	w := window{length: length, last: last.UTC().Truncate(length), limit: req.Limit}
+	span := time.Duration(req.Limit-1) * length
+	if req.Start.IsZero() {
+		w.first = w.last.Add(-span)
+		return w
+	}
+	w.first = req.Start.UTC().Truncate(length)
+	if w.first.Before(req.Start) {
+		w.first = w.first.Add(length)
+	}
+	if most := w.first.Add(span); most.Before(w.last) {
+		w.last = most
+	}
+	return w
+}
+
+// cut returns the candles within the window.
+func (w window) cut(candles []market.Candle) []market.Candle {
+	in := []market.Candle{}
+	for _, c := range candles {
+		if !c.OpenTime.Before(w.first) && !c.OpenTime.After(w.last) {
+			in = append(in, c)
+		}
+	}
+	return in[max(len(in)-w.limit, 0):]
+}
+
+// fetch reads the window from the exchange, page by page, and joins candles where it only has shorter ones.
+func (k *klines) fetch(ctx context.Context, l *exchange.Listing, base time.Duration, w window, now time.Time) ([]market.Candle, error) {
+	if w.last.Before(w.first) {
+		return []market.Candle{}, nil
+	}
+	rows := k.exchange.Traits().CandleRows
+	start, end := w.first, w.last.Add(w.length)
+	if reach := time.Duration(rows*maxPages) * base; end.Sub(start) > reach {
+		start = end.Add(-reach).Truncate(w.length).Add(w.length)
+	}
+	var all []market.Candle
+	for at := start; at.Before(end); {
+		limit := min(rows, int((end.Sub(at)+base-1)/base))
+		page, err := k.page(ctx, l, base, at, end, limit, now)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		if len(page) < limit {
+			break
+		}
+		at = page[len(page)-1].OpenTime.Add(base)
+	}
+	if base == w.length {
+		return w.cut(all), nil
+	}
+	if len(all) > 0 && all[0].OpenTime.After(all[0].OpenTime.Truncate(w.length)) && all[0].OpenTime.Sub(start) >= w.length {
+		all = afterFirst(all, w.length) // the exchange's memory begins within a candle, which would lack its beginning
+	}
+	joined, err := candle.Aggregate(all, w.length, now)
+	if err != nil {
+		return nil, fmt.Errorf("join candles: %w", err)
+	}
+	return w.cut(joined), nil
+}
+
+// afterFirst leaves out the candles of the first longer interval.
+func afterFirst(candles []market.Candle, length time.Duration) []market.Candle {
+	next := candles[0].OpenTime.Truncate(length).Add(length)
+	i := slices.IndexFunc(candles, func(c market.Candle) bool { return !c.OpenTime.Before(next) })
+	if i < 0 {
+		return nil
+	}
+	return candles[i:]
+}
+
+// page makes one call and returns the candles that open in [at, end), oldest first.
+func (k *klines) page(ctx context.Context, l *exchange.Listing, base time.Duration, at, end time.Time, limit int, now time.Time) ([]market.Candle, error) {
+	call := k.exchange.Candles(l, base, at, end, limit)
+	if err := k.budget.WaitN(ctx, min(call.Weight, k.budget.Burst())); err != nil {
+		return nil, fmt.Errorf("%w: %w", exchange.ErrBusy, err)
+	}
+	body, err := k.rest.Get(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	page, err := k.exchange.ParseCandles(body, base, now)
+	if err != nil {
+		if errors.Is(err, exchange.ErrBusy) {
+			return nil, k.rest.Pause(busyPause)
+		}
+		return nil, err
+	}
+	return slices.DeleteFunc(page, func(c market.Candle) bool { return c.OpenTime.Before(at) || !c.OpenTime.Before(end) }), nil
+}
+
+// busyPause is for exchanges that complain in the body and name no time.
+const busyPause = 10 * time.Second
+
+func (k *klines) remembered(req bus.KlinesRequest, now time.Time) (bus.KlinesReply, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c, ok := k.cache[req]
+	return c.reply, ok && now.Before(c.until)
+}
+
+func (k *klines) remember(req bus.KlinesRequest, reply bus.KlinesReply, now time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.cache) >= cacheSize {
+		clear(k.cache)
+	}
+	k.cache[req] = cached{reply, now.Add(cacheTime)}
+}
