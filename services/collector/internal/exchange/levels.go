@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"math"
 	"time"
 
@@ -12,6 +13,15 @@ import (
 // PairLevels reads [["price","size",…],…] with numbers as strings or bare. Elements beyond the second are passed over. A
 // number that the scale cannot hold is the cursor's error.
 func (b *Batch) PairLevels(c *scan.Cursor, scale book.Scale) []book.Level {
+	return b.pairLevels(c, scale, Units)
+}
+
+// PairLevelsCut reads the same, but sizes as UnitsCut does.
+func (b *Batch) PairLevelsCut(c *scan.Cursor, scale book.Scale) []book.Level {
+	return b.pairLevels(c, scale, UnitsCut)
+}
+
+func (b *Batch) pairLevels(c *scan.Cursor, scale book.Scale, size func(*scan.Cursor, uint8) int64) []book.Level {
 	mark := b.Mark()
 	c.Enter('[')
 	for c.More(']') {
@@ -23,7 +33,7 @@ func (b *Batch) PairLevels(c *scan.Cursor, scale book.Scale) []book.Level {
 			case 0:
 				l.Price = Units(c, scale.Price)
 			case 1:
-				l.Size = Units(c, scale.Size)
+				l.Size = size(c, scale.Size)
 			default:
 				c.Skip()
 			}
@@ -74,6 +84,28 @@ func Units(c *scan.Cursor, decimals uint8) int64 {
 		return 0
 	}
 	n, err := book.ParseUnits(text, decimals)
+	if err != nil {
+		c.Fail(err)
+	}
+	return n
+}
+
+// UnitsCut reads an amount in units of 10^-decimals and never gives more than there is: digits beyond the scale are cut
+// off, and what no int64 holds is the most that one does. It is for exchanges whose books show what is left of orders that
+// were filled by their worth, with decimals that no order may have; a whole book must not be lost for the twelfth of them.
+func UnitsCut(c *scan.Cursor, decimals uint8) int64 {
+	text := c.Text()
+	if c.Err() != nil {
+		return 0
+	}
+	n, err := book.ParseUnits(text, decimals)
+	if errors.Is(err, book.ErrPrecision) && !bytes.ContainsAny(text, "eE") {
+		whole := text[:bytes.IndexByte(text, '.')+1+int(decimals)]
+		n, err = book.ParseUnits(bytes.TrimSuffix(whole, []byte(".")), decimals)
+	}
+	if errors.Is(err, book.ErrRange) {
+		return math.MaxInt64
+	}
 	if err != nil {
 		c.Fail(err)
 	}
@@ -148,4 +180,18 @@ func Millis(ms int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(ms).UTC()
+}
+
+// ReadID reads the id of a request, bare or as a string. What is none of ours is 0.
+func ReadID(c *scan.Cursor) uint64 {
+	raw := bytes.Trim(c.Raw(), `"`)
+	n := uint64(0)
+	for _, b := range raw {
+		if d := uint64(b - '0'); d <= 9 && n <= (1<<64-1-d)/10 {
+			n = n*10 + d
+			continue
+		}
+		return 0
+	}
+	return n
 }
