@@ -14,15 +14,15 @@ import (
 // PairLevels reads [["price","size",…],…] with numbers as strings or bare. Elements beyond the second are passed over. A
 // number that the scale cannot hold is the cursor's error.
 func (b *Batch) PairLevels(c *scan.Cursor, scale book.Scale) []book.Level {
-	return b.pairLevels(c, scale, Units)
+	return b.pairLevels(c, scale, false)
 }
 
 // PairLevelsCut reads the same, but sizes as UnitsCut does.
 func (b *Batch) PairLevelsCut(c *scan.Cursor, scale book.Scale) []book.Level {
-	return b.pairLevels(c, scale, UnitsCut)
+	return b.pairLevels(c, scale, true)
 }
 
-func (b *Batch) pairLevels(c *scan.Cursor, scale book.Scale, size func(*scan.Cursor, uint8) int64) []book.Level {
+func (b *Batch) pairLevels(c *scan.Cursor, scale book.Scale, cut bool) []book.Level {
 	mark := b.Mark()
 	c.Enter('[')
 	for c.More(']') {
@@ -30,11 +30,13 @@ func (b *Batch) pairLevels(c *scan.Cursor, scale book.Scale, size func(*scan.Cur
 		c.Enter('[')
 		i := 0
 		for ; c.More(']'); i++ {
-			switch i {
-			case 0:
+			switch {
+			case i == 0:
 				l.Price = Units(c, scale.Price)
-			case 1:
-				l.Size = size(c, scale.Size)
+			case i == 1 && cut: // not by a function handed in: the cursor would move to the heap
+				l.Size = UnitsCut(c, scale.Size)
+			case i == 1:
+				l.Size = Units(c, scale.Size)
 			default:
 				c.Skip()
 			}
