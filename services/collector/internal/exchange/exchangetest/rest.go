@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
+	"github.com/hourglass-trading/hourglass/services/collector/internal/book"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
 )
 
@@ -113,6 +114,32 @@ func (want expectedREST) candles(t *testing.T, ex exchange.Exchange, dir string,
 			if raw := strings.Trim(string((*row)[col+1]), `"`); decimal.MustParse(raw) != decimal.MustParse(text) {
 				t.Errorf("candle %d, column %d: %s, want %s", k, col+1, text, raw)
 			}
+		}
+	}
+}
+
+// Bodies reads anything as the answer of each of an adapter's calls: nothing may panic, and what is read must be ordered.
+func Bodies(t *testing.T, ex exchange.Exchange, l *exchange.Listing, body []byte) {
+	t.Helper()
+	if listings, _, err := ex.ParseListings(body); err == nil {
+		for _, each := range listings {
+			if each.Wire == "" || each.Symbol == "" || each.PriceTick.Sign() <= 0 || each.QuantityStep.Sign() <= 0 {
+				t.Errorf("listing %+v", each)
+			}
+		}
+	}
+	if candles, err := ex.ParseCandles(body, time.Minute, time.Now()); err == nil {
+		for i := 1; i < len(candles); i++ {
+			if !candles[i].OpenTime.After(candles[i-1].OpenTime) {
+				t.Errorf("candles %+v", candles)
+			}
+		}
+	}
+	if s, ok := ex.(exchange.Snapshotter); ok {
+		b, u := book.New(l.Scale, ex.Rules()), book.Update{}
+		b.Restart()
+		if s.ParseSnapshot(body, l, &u) == nil {
+			_, _ = b.Apply(&u)
 		}
 	}
 }
