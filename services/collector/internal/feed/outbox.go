@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
@@ -51,7 +52,7 @@ func (o *outbox) take(now time.Time) ([]byte, bool) {
 // answer notes an answer and returns the question and the listings it concerns; ok is false for an answer to nothing.
 func (o *outbox) answer(a exchange.Answer) (q *question, about []*exchange.Listing, ok bool) {
 	for i, q := range o.pending {
-		if q.ID != a.ID {
+		if !q.fits(a) {
 			continue
 		}
 		if a.Listing == nil || !q.EachAnswers {
@@ -71,6 +72,15 @@ func (o *outbox) answer(a exchange.Answer) (q *question, about []*exchange.Listi
 		return q, about, true
 	}
 	return nil, nil, false
+}
+
+// fits reports whether an answer may be to this question. Where the exchange does not say which one it answers, what it is
+// about must do: an answer about nobody we know fits none.
+func (q *question) fits(a exchange.Answer) bool {
+	if a.ID != 0 {
+		return q.ID == a.ID
+	}
+	return a.Listing != nil && q.Book == a.Book && q.Ends == a.Ends && slices.Contains(q.missing, a.Listing)
 }
 
 // overdue takes out the questions that were not answered in time.

@@ -34,7 +34,8 @@ type track struct {
 	tries       int
 	resubscribe time.Time // when to ask for the subscription again, zero if it was not refused
 	refusals    int       // in a row
-	refresh     time.Time
+	refresh     time.Time // when a live book wants another snapshot
+	renewal     time.Time // a snapshot in the stream that renews a live book should have come by then, zero if none is awaited
 }
 
 func newTrack(l *exchange.Listing, ex exchange.Exchange) *track {
@@ -46,7 +47,7 @@ func (t *track) begin() {
 	t.book.Restart()
 	t.reason = "waiting for the first snapshot"
 	t.fetching, t.need, t.refusals = false, false, 0
-	t.due, t.since, t.resubscribe = time.Time{}, time.Time{}, time.Time{}
+	t.due, t.since, t.resubscribe, t.renewal = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 }
 
 func (t *track) live() bool { return t.book.State() == book.InSync }
@@ -56,7 +57,7 @@ func (t *track) again(now time.Time, reason error, least time.Duration) {
 	if !t.since.IsZero() && now.Sub(t.since) > calm {
 		t.tries = 0
 	}
-	t.since = time.Time{}
+	t.since, t.renewal = time.Time{}, time.Time{}
 	pause := least
 	if t.tries > 0 {
 		pause = max(least, jitter(min(firstRetry<<min(t.tries, 10), maxRetry)))
@@ -126,6 +127,9 @@ func (s *shard) apply(t *track, u *book.Update, at time.Time) {
 	switch outcome {
 	case book.Applied:
 		t.received, t.due = at.UTC(), time.Time{}
+		if u.Kind == book.Snapshot {
+			t.renewal = time.Time{}
+		}
 		if t.since.IsZero() {
 			t.since, t.refresh = at, at.Add(s.feed.traits.Refresh/2+jitter(s.feed.traits.Refresh))
 			t.need = false
@@ -265,6 +269,11 @@ func (s *shard) care(ctx context.Context, t *track, now time.Time) {
 		s.ask(ctx, t, now, anchored)
 	case !t.due.IsZero() && now.After(t.due):
 		t.again(now, errors.New("no snapshot in time"), 0)
+	case !t.renewal.IsZero() && now.After(t.renewal): // unsubscribed by us, and not subscribed again
+		s.broke(t, errors.New("no snapshot in time"), now)
+	case !anchored && s.feed.traits.Refresh > 0 && t.live() && now.After(t.refresh) && t.renewal.IsZero():
+		t.refresh = now.Add(s.feed.traits.Refresh/2 + jitter(s.feed.traits.Refresh))
+		t.renewal = s.resync(t, now)
 	case anchored && s.feed.traits.Refresh > 0 && t.live() && now.After(t.refresh) && !t.fetching && s.fetching < maxFetches:
 		t.refresh = now.Add(s.feed.traits.Refresh/2 + jitter(s.feed.traits.Refresh))
 		t.book.Refresh()
@@ -276,14 +285,19 @@ func (s *shard) care(ctx context.Context, t *track, now time.Time) {
 func (s *shard) ask(ctx context.Context, t *track, now time.Time, anchored bool) {
 	switch {
 	case !anchored:
-		s.out.add(func(id uint64) []exchange.Request { return s.feed.Exchange.Resync(id, t.listing) })
-		t.due = now.Add(s.feed.traits.Answer + time.Duration(len(s.out.queue))*s.out.gap)
+		t.due = s.resync(t, now)
 	case t.fetching || s.fetching == maxFetches:
 		return
 	default:
 		s.fetch(ctx, t)
 	}
 	t.need = false
+}
+
+// resync asks for a snapshot in the stream and returns when it should have come. A live book serves on until then.
+func (s *shard) resync(t *track, now time.Time) time.Time {
+	s.out.add(func(id uint64) []exchange.Request { return s.feed.Exchange.Resync(id, t.listing) })
+	return now.Add(s.feed.traits.Answer + time.Duration(len(s.out.queue))*s.out.gap)
 }
 
 // fetch gets a snapshot over REST; its answer comes to anchor.
