@@ -1,11 +1,13 @@
 // Package binance speaks Binance's public spot protocol: combined streams of depth differences and trades, books anchored
-// by a REST snapshot, exchangeInfo and klines. Binance.US speaks the same.
+// by a REST snapshot, exchangeInfo and klines. Binance.US and Binance TR speak the same: they are this adapter under another
+// name, with other limits.
 //
 // It is an exchange.Exchange: without state, clock or socket. It reads times in milliseconds, which is what the addresses
 // it gives ask for.
 package binance
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -15,25 +17,40 @@ import (
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
 )
 
-// Where Binance is.
+// Where Binance is, and its two relatives. Binance TR's calls in Binance's form are at this host, not at its own.
 const (
-	WS   = "wss://stream.binance.com:9443"
-	REST = "https://api.binance.com"
+	WS     = "wss://stream.binance.com:9443"
+	REST   = "https://api.binance.com"
+	WSUS   = "wss://stream.binance.us:9443"
+	RESTUS = "https://api.binance.us"
+	WSTR   = "wss://stream-cloud.binance.tr"
+	RESTTR = "https://api.binance.me"
 )
 
-// Exchange is the adapter.
-type Exchange struct{}
+// Exchange is the adapter. The zero value is Binance itself.
+type Exchange struct {
+	name   market.Exchange // empty for Binance
+	weight int             // REST weight a minute, 0 for Binance's
+	klines string          // path of the candles, empty for Binance's
+}
+
+// US returns the adapter of Binance.US. It allows 1,200 of REST weight a minute.
+func US() Exchange { return Exchange{name: "binance_us", weight: 900} }
+
+// TR returns the adapter of Binance TR, for the pairs it calls symbols of type 1: its documentation of 2026 has their books,
+// trades and candles in Binance's own form, the candles under the first version's path.
+func TR() Exchange { return Exchange{name: "binance_tr", weight: 900, klines: "/api/v1/klines"} }
 
 var (
 	_ exchange.Exchange    = Exchange{}
 	_ exchange.Snapshotter = Exchange{}
 )
 
-// Name returns "binance".
-func (Exchange) Name() market.Exchange { return "binance" }
+// Name returns "binance", "binance_us" or "binance_tr".
+func (e Exchange) Name() market.Exchange { return cmp.Or(e.name, "binance") }
 
 // Traits returns Binance's limits as its documentation of July 2026 gives them, each with room left.
-func (Exchange) Traits() exchange.Traits {
+func (e Exchange) Traits() exchange.Traits {
 	return exchange.Traits{
 		Listings:    400, // two streams each, of 1,024 a connection
 		Batch:       50,
@@ -45,7 +62,7 @@ func (Exchange) Traits() exchange.Traits {
 		Refresh:     10 * time.Minute,
 		Dials:       150, // of 300
 		DialsPer:    5 * time.Minute,
-		Weight:      4800, // of 6,000
+		Weight:      cmp.Or(e.weight, 4800), // of 6,000
 		WeightPer:   time.Minute,
 		CandleRows:  1000,
 		LossProven:  true,

@@ -1,6 +1,7 @@
 package binance
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -151,7 +152,7 @@ func (Exchange) Intervals() []time.Duration {
 }
 
 // Candles asks for klines.
-func (Exchange) Candles(l *exchange.Listing, interval time.Duration, start, end time.Time, limit int) exchange.Call {
+func (e Exchange) Candles(l *exchange.Listing, interval time.Duration, start, end time.Time, limit int) exchange.Call {
 	query := ""
 	if !end.IsZero() {
 		query += "endTime=" + strconv.FormatInt(end.UnixMilli()-1, 10) + "&" // their end is included, ours is not
@@ -165,7 +166,7 @@ func (Exchange) Candles(l *exchange.Listing, interval time.Duration, start, end 
 	if !start.IsZero() {
 		query += "&startTime=" + strconv.FormatInt(start.UnixMilli(), 10)
 	}
-	return exchange.Call{Path: "/api/v3/klines", Query: query + "&symbol=" + l.Code, Weight: 2}
+	return exchange.Call{Path: cmp.Or(e.klines, "/api/v3/klines"), Query: query + "&symbol=" + l.Code, Weight: 2}
 }
 
 // ParseCandles reads klines.
