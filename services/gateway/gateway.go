@@ -1,0 +1,206 @@
+// Package gateway is the one service that clients talk to: REST, users and tokens, and the WebSocket.
+//
+// It decides nothing about orders. What a client wants is appended to the command log and answered by the one event of the
+// account's owner; what a client looks at is answered from what was seen on the bus. A gateway holds nothing that cannot
+// be read again, so any number of them serve side by side, given the same keys.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/net/netutil"
+	"golang.org/x/time/rate"
+
+	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/daemon"
+	"github.com/hourglass-trading/hourglass/services/gateway/internal/auth"
+	"github.com/hourglass-trading/hourglass/services/gateway/internal/rest"
+	"github.com/hourglass-trading/hourglass/services/gateway/internal/stream"
+	"github.com/hourglass-trading/hourglass/services/gateway/internal/view"
+)
+
+// The bounds of the HTTP server. A WebSocket leaves them behind when it is taken over.
+const (
+	headerTimeout = 5 * time.Second
+	readTimeout   = 10 * time.Second
+	writeTimeout  = 30 * time.Second // longer than any request may last
+	idleTimeout   = 60 * time.Second
+	maxHeader     = 16 << 10
+	maxConns      = 20_000 // a further one waits in the kernel's queue
+	shutdownGrace = 5 * time.Second
+	// socketBuffer bounds what a client that does not read can make the kernel hold; by itself it grows to megabytes.
+	socketBuffer = 128 << 10
+)
+
+// errBusLost says that the connection to the bus is lost for good; the process is to be started anew.
+var errBusLost = errors.New("the connection to the bus is lost for good")
+
+// Run serves until ctx ends or something breaks. The caller owns conn and closes it afterwards.
+func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) error {
+	listener, err := listen(ctx, &cfg)
+	if err != nil {
+		return err
+	}
+	parts, hub, stop, err := assemble(ctx, cfg, conn, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer stop()
+	handler, err := rest.New(parts)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	health := daemon.NewHealth()
+	health.Check("gateway", func(ctx context.Context) error { return notReady(parts.Ready(ctx)) })
+
+	// In the direction of the flow: the server stops first, then the streams, and the views last, as their readers are gone.
+	viewing, stopViews := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopViews()
+	views := daemon.NewGroup(viewing)
+	views.Go("market view", parts.Market.Run)
+	views.Go("account view", parts.Accounts.Run)
+	edge := daemon.NewGroup(ctx)
+	edge.Go("http server", func(ctx context.Context) error { return serve(ctx, listener, handler, log) })
+	edge.Go("streams", hub.Run)
+	edge.Go("health", func(ctx context.Context) error {
+		return daemon.ListenAndServe(ctx, cfg.HealthListen, health.Handler())
+	})
+	edge.Go("bus", func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-conn.Closed():
+			return errBusLost
+		}
+	})
+	log.Info("gateway serves", "addr", listener.Addr().String(), "market", cfg.Market, "exchanges", cfg.Exchanges)
+	if cfg.Ready != nil {
+		cfg.Ready(listener.Addr())
+	}
+	err = edge.Wait()
+	stopViews()
+	return errors.Join(err, views.Wait())
+}
+
+func listen(ctx context.Context, cfg *Config) (net.Listener, error) {
+	listener := cfg.Listener
+	if listener == nil {
+		var config net.ListenConfig
+		var err error
+		if listener, err = config.Listen(ctx, "tcp", cfg.Listen); err != nil {
+			return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+		}
+	}
+	if err := cfg.checkLimits(listener.Addr().String()); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return listener, nil
+}
+
+// assemble builds the parts. stop ends the one subscription that is made here.
+func assemble(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) (parts rest.Parts, hub *stream.Hub, stop func(), err error) {
+	if err := conn.EnsureStreams(ctx); err != nil {
+		return parts, nil, nil, err
+	}
+	keys, err := auth.LoadKeys(cfg.KeyDir)
+	if err != nil {
+		return parts, nil, nil, err
+	}
+	users, err := conn.Bucket(ctx, bus.UserBucket)
+	if err != nil {
+		return parts, nil, nil, err
+	}
+	sessions, err := conn.Bucket(ctx, bus.SessionBucket)
+	if err != nil {
+		return parts, nil, nil, err
+	}
+	statuses, stop, err := view.FollowStatuses(conn, log)
+	if err != nil {
+		return parts, nil, nil, err
+	}
+	limits := cfg.Limits.withDefaults()
+	parts = rest.Parts{
+		Bus: conn, Auth: auth.New(users, sessions, keys), Catalog: view.NewCatalog(conn, cfg.Exchanges),
+		Market: view.NewMarket(conn, log), Statuses: statuses, Accounts: view.NewAccounts(conn, log),
+		Ready: func(ctx context.Context) map[string]string { return ready(ctx, conn, statuses) },
+		Limits: rest.Limits{
+			Off:    limits.Off,
+			IPRate: rate.Limit(limits.IPPerSecond), IPBurst: 2 * limits.IPPerSecond,
+			AccountRate: rate.Limit(limits.AccountPerSecond), AccountBurst: 2 * limits.AccountPerSecond,
+			AccessRate: perMinute(limits.AccessPerMinute), AccessBurst: max(1, limits.AccessPerMinute/3),
+		},
+		Kind: cfg.Market, Version: cfg.Version, Log: log,
+	}
+	hub = stream.NewHub(stream.Config{Public: cfg.PublicStreams, Market: cfg.Market, Version: cfg.Version},
+		parts.Auth, parts.Catalog, parts.Market, parts.Accounts, log)
+	parts.Stream = hub
+	return parts, hub, stop, nil
+}
+
+// ready says what works. The words are for anybody: no host, no error text of ours.
+func ready(ctx context.Context, conn *bus.Conn, statuses *view.Statuses) map[string]string {
+	checks := map[string]string{"bus": "ok", "state": "ok", "market": "ok"}
+	if !conn.Connected() {
+		checks["bus"] = "not connected"
+	}
+	within, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if _, err := conn.JetStream().Stream(within, bus.EventStream); err != nil {
+		checks["state"] = "the event log does not answer"
+	}
+	if statuses.Live(time.Now()) == 0 {
+		checks["market"] = "no exchange is connected"
+	}
+	return checks
+}
+
+func notReady(checks map[string]string) error {
+	var faults []error
+	for name, state := range checks {
+		if state != "ok" {
+			faults = append(faults, fmt.Errorf("%s: %s", name, state))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// serve answers requests until ctx ends, and those under way for five seconds more.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
+	srv := &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(netutil.LimitListener(tuned{listener}, maxConns)) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+	defer cancel()
+	err := srv.Shutdown(grace)
+	if err != nil {
+		err = srv.Close() // a client that will not finish is cut off
+	}
+	<-served
+	return err
+}
+
+// tuned bounds the send buffer of each connection.
+type tuned struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (l tuned) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(socketBuffer) // a wish; without it the kernel's own bound holds
+	}
+	return conn, err
+}

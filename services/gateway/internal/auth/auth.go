@@ -1,0 +1,85 @@
+// Package auth knows who a caller is: users and their passwords, access tokens and refresh tokens.
+//
+// A password is kept as an argon2id hash, an access token is a JWT signed with Ed25519 that lives for ten minutes and is
+// checked without asking anybody, a refresh token is a random text of which the bus keeps the hash and which is exchanged
+// for a new one at each use. Users and sessions live in buckets of the bus, so any gateway serves any user.
+//
+// A Service is safe for concurrent use. It does not limit how often somebody tries (rest does), and it knows nothing of
+// orders: what an account may do is the account's owner's business.
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/hourglass-trading/hourglass/pkg/order"
+)
+
+// What can go wrong for a reason of the caller's.
+var (
+	ErrTaken       = errors.New("the username is taken")
+	ErrCredentials = errors.New("wrong username or password")
+	ErrToken       = errors.New("the token is not valid")
+	ErrExpired     = errors.New("the token has expired")
+	ErrBusy        = errors.New("too many logins at once")
+	// ErrStore says that the bus did not answer; trying again later may help.
+	ErrStore = errors.New("the user store does not answer")
+)
+
+// Bucket is what the package needs of a key-value bucket.
+type Bucket interface {
+	Get(ctx context.Context, key string) (jetstream.KeyValueEntry, error)
+	Create(ctx context.Context, key string, value []byte, opts ...jetstream.KVCreateOpt) (uint64, error)
+	Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
+	Delete(ctx context.Context, key string, opts ...jetstream.KVDeleteOpt) error
+}
+
+// Identity is who a valid access token speaks for.
+type Identity struct {
+	Account   order.AccountID
+	Session   string
+	ExpiresAt time.Time
+}
+
+// Tokens are the answer to a login.
+type Tokens struct {
+	Access    string
+	ExpiresIn time.Duration
+	Refresh   string
+}
+
+// Service registers users and gives and checks tokens.
+type Service struct {
+	users    Bucket
+	sessions Bucket
+	keys     *Keys
+	hasher   hasher
+	verified *verified
+	now      func() time.Time // compared with what tokens say, which other machines wrote
+}
+
+// New returns a service over the two buckets that signs with keys.
+func New(users, sessions Bucket, keys *Keys) *Service {
+	return &Service{
+		users: users, sessions: sessions, keys: keys,
+		hasher: newHasher(), verified: newVerified(), now: time.Now,
+	}
+}
+
+// Login checks a password and opens a session. It takes as long for an unknown user as for a wrong password.
+func (s *Service) Login(ctx context.Context, username, password string) (Tokens, error) {
+	u, err := s.check(ctx, username, password)
+	if err != nil {
+		return Tokens{}, err
+	}
+	return s.open(ctx, u.Account)
+}
+
+// store marks an error of the bus.
+func store(doing string, err error) error {
+	return fmt.Errorf("%s: %w: %w", doing, ErrStore, err)
+}

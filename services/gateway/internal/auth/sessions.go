@@ -1,0 +1,126 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/hourglass-trading/hourglass/pkg/order"
+)
+
+// How long a session lives: unused, in all, and how long the token before the current one is still taken, because the
+// answer that carried the current one may have been lost.
+const (
+	sessionIdle  = 7 * 24 * time.Hour
+	sessionLife  = 30 * 24 * time.Hour
+	sessionGrace = 10 * time.Second
+)
+
+// session is a family of refresh tokens that follow one another, kept under <account>.<family>.
+type session struct {
+	Hash      string    `json:"hash"`               // SHA-256 of the current secret
+	Previous  string    `json:"previous,omitempty"` // of the one before
+	RotatedAt time.Time `json:"rotated_at"`
+	UsedAt    time.Time `json:"used_at"`
+	EndsAt    time.Time `json:"ends_at"`
+}
+
+// A refresh token is hgr_<account>.<family>.<secret>; the first two are the key of its session.
+var refreshToken = regexp.MustCompile(`^hgr_([a-z0-9]{1,32}\.[a-z0-9]{26})\.([A-Za-z0-9_-]{43})$`)
+
+func newSecret() (secret, hash string) {
+	b := make([]byte, 32)
+	_, _ = rand.Read(b) // never fails: the runtime ends the process instead
+	secret = base64.RawURLEncoding.EncodeToString(b)
+	return secret, secretHash(secret)
+}
+
+func secretHash(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
+
+// open starts a session.
+func (s *Service) open(ctx context.Context, account order.AccountID) (Tokens, error) {
+	family := newID()
+	key := string(account) + "." + family
+	secret, hash := newSecret()
+	now := s.now().UTC()
+	body, err := json.Marshal(session{Hash: hash, RotatedAt: now, UsedAt: now, EndsAt: now.Add(sessionLife)})
+	if err != nil {
+		return Tokens{}, fmt.Errorf("encode session: %w", err)
+	}
+	if _, err := s.sessions.Create(ctx, key, body); err != nil {
+		return Tokens{}, store("open the session", err)
+	}
+	return s.tokens(account, family, key, secret)
+}
+
+// Refresh exchanges a refresh token for new tokens. A token that was exchanged before is a sign of theft: it ends the
+// session, except within seconds of its exchange, when the first answer may have been lost.
+func (s *Service) Refresh(ctx context.Context, token string) (Tokens, error) {
+	parts := refreshToken.FindStringSubmatch(token)
+	if parts == nil {
+		return Tokens{}, ErrToken
+	}
+	key, given := parts[1], secretHash(parts[2])
+	entry, err := s.sessions.Get(ctx, key)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return Tokens{}, ErrToken
+	}
+	if err != nil {
+		return Tokens{}, store("look for the session", err)
+	}
+	var old session
+	if err := json.Unmarshal(entry.Value(), &old); err != nil {
+		return Tokens{}, fmt.Errorf("decode session: %w", err)
+	}
+	now := s.now().UTC()
+	expired := now.After(old.EndsAt) || now.After(old.UsedAt.Add(sessionIdle))
+	lost := equal(given, old.Previous) && now.Before(old.RotatedAt.Add(sessionGrace))
+	if expired || (!equal(given, old.Hash) && !lost) {
+		if err := s.sessions.Delete(ctx, key); err != nil {
+			return Tokens{}, store("end the session", err)
+		}
+		return Tokens{}, ErrToken
+	}
+	return s.rotate(ctx, key, old, given, entry.Revision())
+}
+
+func (s *Service) rotate(ctx context.Context, key string, old session, given string, revision uint64) (Tokens, error) {
+	secret, hash := newSecret()
+	now := s.now().UTC()
+	body, err := json.Marshal(session{Hash: hash, Previous: given, RotatedAt: now, UsedAt: now, EndsAt: old.EndsAt})
+	if err != nil {
+		return Tokens{}, fmt.Errorf("encode session: %w", err)
+	}
+	if _, err := s.sessions.Update(ctx, key, body, revision); err != nil {
+		// Also when another request won the race with the same token: its answer is the one that counts.
+		return Tokens{}, store("renew the session", err)
+	}
+	account, family, _ := strings.Cut(key, ".")
+	return s.tokens(order.AccountID(account), family, key, secret)
+}
+
+func (s *Service) tokens(account order.AccountID, family, key, secret string) (Tokens, error) {
+	access, err := s.sign(account, family)
+	if err != nil {
+		return Tokens{}, err
+	}
+	return Tokens{Access: access, ExpiresIn: accessLife, Refresh: "hgr_" + key + "." + secret}, nil
+}
+
+func equal(a, b string) bool {
+	return b != "" && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
+}

@@ -1,0 +1,254 @@
+package rest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/oklog/ulid/v2"
+	"github.com/swaggest/swgui/v5emb"
+
+	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/services/gateway/internal/auth"
+	"github.com/hourglass-trading/hourglass/services/gateway/internal/view"
+)
+
+// Bus is what the handlers need of the bus beyond the view.
+type Bus interface {
+	AppendCommand(ctx context.Context, cmd *order.Command) (uint64, error)
+	Ask(ctx context.Context, subject string, request, reply any) error
+}
+
+// Parts is what the interface is made of.
+type Parts struct {
+	Bus      Bus
+	Auth     *auth.Service
+	Catalog  *view.Catalog
+	Market   *view.Market
+	Statuses *view.Statuses
+	Accounts *view.Accounts
+	Stream   http.Handler                            // serves /ws, authentication included
+	Ready    func(context.Context) map[string]string // what works ("ok") and what does not
+	Limits   Limits
+	Kind     string // live, sim or replay
+	Version  string
+	Log      *slog.Logger
+}
+
+// requestTimeout bounds a request: longer than any wait inside it, so that the cause is told and not the time.
+const requestTimeout = 15 * time.Second
+
+type server struct {
+	Parts
+	log      *slog.Logger
+	contract *contract
+	perIP    *limiter
+	perUser  *limiter
+	access   *limiter
+	guard    guard
+	turns    turns
+}
+
+// New returns the handler of the whole interface.
+func New(parts Parts) (http.Handler, error) {
+	e, err := newEcho(parts)
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func newEcho(parts Parts) (*echo.Echo, error) {
+	c, err := loadContract()
+	if err != nil {
+		return nil, err
+	}
+	limits := parts.Limits
+	s := &server{
+		Parts: parts, log: parts.Log, contract: c,
+		perIP: newLimiter(limits.IPRate, limits.IPBurst), perUser: newLimiter(limits.AccountRate, limits.AccountBurst),
+		access: newLimiter(limits.AccessRate, limits.AccessBurst),
+		guard:  guard{tries: map[string]tried{}}, turns: turns{taken: map[string]chan struct{}{}},
+	}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.Binder = binder{}
+	e.HTTPErrorHandler = s.fail
+	// The default trusts X-Forwarded-For from anybody, and the limits per address with it.
+	e.IPExtractor = echo.ExtractIPDirect()
+	e.Use(s.identify, s.recover, s.secure, s.admit, c.validate)
+
+	handlers := NewStrictHandler(s, nil)
+	RegisterHandlersWithBaseURL(e, handlers, versioned)
+	RegisterHandlers(&selected{Echo: e, contract: c}, handlers)
+	s.registerByHand(e)
+	return e, nil
+}
+
+// selected registers without a prefix only what the contract serves so. The rest is refused as unknown.
+type selected struct {
+	*echo.Echo
+	contract *contract
+}
+
+func (s *selected) add(method, path string, h echo.HandlerFunc, m []echo.MiddlewareFunc) *echo.Route {
+	if s.contract.operations[method+" "+path] == nil {
+		return nil // the generated code does not look at it
+	}
+	return s.Add(method, path, h, m...)
+}
+
+// GET, POST and DELETE are the methods that the contract uses; PUT comes with amending.
+func (s *selected) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	return s.add(http.MethodGet, path, h, m)
+}
+
+// POST registers a route; see GET.
+func (s *selected) POST(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	return s.add(http.MethodPost, path, h, m)
+}
+
+// DELETE registers a route; see GET.
+func (s *selected) DELETE(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	return s.add(http.MethodDelete, path, h, m)
+}
+
+// registerByHand registers what is no JSON request and answer.
+func (s *server) registerByHand(e *echo.Echo) {
+	docs := echo.WrapHandler(v5emb.New("Hourglass", "/openapi.json", "/docs"))
+	page := func(ctx echo.Context) error {
+		// Swagger UI configures itself by a script in its page and styles its parts one by one.
+		ctx.Response().Header().Set("Content-Security-Policy",
+			"default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "+
+				"connect-src 'self'; base-uri 'none'; frame-ancestors 'none'")
+		return docs(ctx)
+	}
+	// The index is served for both addresses under the one that its links are relative to.
+	index := func(ctx echo.Context) error {
+		ctx.Request().URL.Path = "/docs"
+		return page(ctx)
+	}
+	stream := func(ctx echo.Context) error {
+		if !ctx.IsWebSocket() {
+			return newProblem(http.StatusUpgradeRequired, "upgrade_required", "this is a WebSocket: ask for an upgrade")
+		}
+		s.Stream.ServeHTTP(ctx.Response(), ctx.Request())
+		return nil
+	}
+	for _, prefix := range []string{versioned, unprefixed} {
+		e.GET(prefix+"/openapi.json", func(ctx echo.Context) error {
+			return ctx.Blob(http.StatusOK, echo.MIMEApplicationJSON, s.contract.document)
+		})
+		e.GET(prefix+"/docs", index)
+		e.GET(prefix+"/ws", stream)
+	}
+	e.GET("/docs/*", page)
+}
+
+// identify gives each request an id, which its answer and our log carry. A client's own is not taken: it could be made to
+// look like another's.
+func (s *server) identify(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(ctx echo.Context) error {
+		ctx.Response().Header().Set(echo.HeaderXRequestID, ulid.Make().String())
+		return next(ctx)
+	}
+}
+
+// recover answers a panic, which is a fault of ours, with a 500; the other requests go on.
+func (s *server) recover(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(ctx echo.Context) (err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				s.log.Error("handler broken", "route", ctx.Path(), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+				err = fmt.Errorf("panic: %v", v)
+			}
+		}()
+		return next(ctx)
+	}
+}
+
+// secure sets the headers that keep a browser from doing more with an answer than it should.
+func (s *server) secure(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(ctx echo.Context) error {
+		h := ctx.Response().Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "interest-cohort=()")
+		if !strings.HasPrefix(ctx.Path(), "/docs/") {
+			h.Set("Cache-Control", "no-store")
+		}
+		return next(ctx)
+	}
+}
+
+type identityKey struct{}
+
+// caller returns whom a request speaks for; admit has made sure that there is somebody.
+func caller(ctx context.Context) auth.Identity {
+	id, _ := ctx.Value(identityKey{}).(auth.Identity)
+	return id
+}
+
+// admit finds out who calls, asks for a token where the contract does, and counts the request against its limit.
+func (s *server) admit(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(ctx echo.Context) error {
+		req := ctx.Request()
+		op := s.contract.operations[req.Method+" "+ctx.Path()]
+		if op != nil && op.id == "openStream" {
+			return next(ctx) // it knows other ways to say who one is, and lasts longer than a request
+		}
+		id, err := s.identity(req)
+		if err != nil && op != nil && !op.public {
+			if limited := s.count(ctx, op, auth.Identity{}); limited != nil {
+				return limited
+			}
+			return err
+		}
+		if err := s.count(ctx, op, id); err != nil {
+			return err
+		}
+		within, cancel := context.WithTimeout(context.WithValue(req.Context(), identityKey{}, id), requestTimeout)
+		defer cancel()
+		ctx.SetRequest(req.WithContext(within))
+		return next(ctx)
+	}
+}
+
+func (s *server) identity(req *http.Request) (auth.Identity, error) {
+	header := req.Header.Get(echo.HeaderAuthorization)
+	if header == "" {
+		return auth.Identity{}, newProblem(http.StatusUnauthorized, "missing_token", "send Authorization: Bearer <access token>")
+	}
+	scheme, token, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return auth.Identity{}, auth.ErrToken
+	}
+	return s.Auth.Verify(strings.TrimSpace(token))
+}
+
+// count takes a token from the bucket that a request belongs to.
+func (s *server) count(ctx echo.Context, op *operation, id auth.Identity) error {
+	if s.Limits.Off || (op != nil && (op.id == "getHealth" || op.id == "getReadiness")) {
+		return nil
+	}
+	address := addressKey(ctx.RealIP())
+	if op != nil && (op.id == "register" || op.id == "login" || op.id == "token") {
+		return s.access.limit(ctx, address)
+	}
+	if id.Account != "" {
+		return s.perUser.limit(ctx, string(id.Account))
+	}
+	return s.perIP.limit(ctx, address)
+}
+
+// The view's and the bus's types meet the handlers' needs; said here so that a change shows where it hurts.
+var _ Bus = (*bus.Conn)(nil)

@@ -1,0 +1,175 @@
+package stream
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/hourglass-trading/hourglass/pkg/order"
+)
+
+// encode encodes a frame of ours. What we make can always be encoded; if not, the client is told that something is wrong.
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return []byte(`{"type":"error","code":"internal"}`)
+	}
+	return b
+}
+
+type limits struct {
+	Subscriptions   int `json:"subscriptions"`
+	FrameBytes      int `json:"frame_bytes"`
+	FramesPerSecond int `json:"frames_per_second"`
+	Depth           int `json:"depth"`
+	MinIntervalMS   int `json:"min_interval_ms"`
+	MaxIntervalMS   int `json:"max_interval_ms"`
+}
+
+func helloFrame(cfg Config, authenticated bool, now time.Time) []byte {
+	return encode(struct {
+		Type             string    `json:"type"`
+		Status           string    `json:"status"`
+		Authenticated    bool      `json:"authenticated"`
+		Market           string    `json:"market"`
+		Version          string    `json:"version"`
+		HeartbeatSeconds int       `json:"heartbeat_seconds"`
+		Limits           limits    `json:"limits"`
+		TS               time.Time `json:"ts"`
+	}{
+		"hello", "ok", authenticated, cfg.Market, cfg.Version, int(heartbeat / time.Second),
+		limits{maxSubscriptions, maxFrame, int(frameRate), maxDepth, minIntervalMS, maxIntervalMS}, now.UTC(),
+	})
+}
+
+// ackFrame confirms an action; of a subscription it says the parameters that hold.
+func ackFrame(id json.RawMessage, action string, sub *subscription) []byte {
+	f := struct {
+		Type       string          `json:"type"`
+		ID         json.RawMessage `json:"id,omitempty"`
+		Action     string          `json:"action"`
+		Stream     string          `json:"stream,omitempty"`
+		Symbol     string          `json:"symbol,omitempty"`
+		Exchange   string          `json:"exchange,omitempty"`
+		Interval   string          `json:"interval,omitempty"`
+		Depth      int             `json:"depth,omitempty"`
+		IntervalMS int             `json:"interval_ms,omitempty"`
+		TokenID    string          `json:"token_id,omitempty"`
+		FromSeq    uint64          `json:"from_seq,omitempty"`
+		TS         time.Time       `json:"ts"`
+	}{Type: "ack", ID: id, Action: action, TS: time.Now().UTC()}
+	if sub != nil {
+		k := sub.key
+		f.Stream, f.Symbol, f.Exchange, f.Interval, f.TokenID = k.stream, string(k.symbol), string(k.exchange), k.interval, k.tokenID
+		f.Depth, f.IntervalMS = sub.depth, int(sub.every/time.Millisecond)
+		if sub.orders != nil {
+			f.FromSeq = sub.orders.next.Load()
+		}
+	}
+	return encode(f)
+}
+
+func pongFrame(id json.RawMessage) []byte {
+	return encode(struct {
+		Type string          `json:"type"`
+		ID   json.RawMessage `json:"id,omitempty"`
+		TS   time.Time       `json:"ts"`
+	}{"pong", id, time.Now().UTC()})
+}
+
+func errorFrame(id json.RawMessage, code, detail string, matches ...string) []byte {
+	return encode(struct {
+		Type         string          `json:"type"`
+		ID           json.RawMessage `json:"id,omitempty"`
+		Code         string          `json:"code"`
+		Detail       string          `json:"detail"`
+		CloseMatches []string        `json:"close_matches,omitempty"`
+		TS           time.Time       `json:"ts"`
+	}{"error", id, code, detail, matches, time.Now().UTC()})
+}
+
+func warningFrame(code, detail string, now time.Time) []byte {
+	return encode(struct {
+		Type   string    `json:"type"`
+		Code   string    `json:"code"`
+		Detail string    `json:"detail"`
+		TS     time.Time `json:"ts"`
+	}{"warning", code, detail, now.UTC()})
+}
+
+func shutdownFrame(now time.Time) []byte {
+	return encode(struct {
+		Type string    `json:"type"`
+		TS   time.Time `json:"ts"`
+	}{"shutdown", now.UTC()})
+}
+
+// eventFrame is an account event as its owner gets it: the parts that concern the owner, as they are stored.
+func eventFrame(data []byte) (frame []byte, e eventHead, err error) {
+	var f struct {
+		Type   string `json:"type"`
+		Stream string `json:"stream"`
+		Seq    uint64 `json:"seq"`
+		eventHead
+		eventParts
+	}
+	if err := json.Unmarshal(data, &f.eventParts); err != nil {
+		return nil, e, err
+	}
+	var stored struct {
+		Version uint64          `json:"v"`
+		Type    order.EventType `json:"type"`
+		At      time.Time       `json:"at"`
+		OrderID order.ID        `json:"order_id"`
+		TokenID string          `json:"token_id"`
+	}
+	if err := json.Unmarshal(data, &stored); err != nil {
+		return nil, e, err
+	}
+	f.Type, f.Stream, f.Seq = streamOrders, streamOrders, stored.Version
+	f.eventHead = eventHead{TS: stored.At, Event: stored.Type, OrderID: stored.OrderID, TokenID: stored.TokenID}
+	frame, err = json.Marshal(f)
+	return frame, f.eventHead, err
+}
+
+type eventHead struct {
+	TS      time.Time       `json:"ts"`
+	Event   order.EventType `json:"event"`
+	OrderID order.ID        `json:"order_id,omitempty"`
+	TokenID string          `json:"token_id,omitempty"`
+}
+
+type eventParts struct {
+	Order     json.RawMessage `json:"order,omitempty"`
+	Accepted  json.RawMessage `json:"accepted,omitempty"`
+	Schedule  json.RawMessage `json:"schedule,omitempty"`
+	Slice     json.RawMessage `json:"slice,omitempty"`
+	Fills     json.RawMessage `json:"fills,omitempty"`
+	Balances  json.RawMessage `json:"balances,omitempty"`
+	Deposit   json.RawMessage `json:"deposit,omitempty"`
+	Rejection json.RawMessage `json:"rejection,omitempty"`
+	Report    json.RawMessage `json:"report,omitempty"`
+}
+
+// head is the part of a subscription's frames that is the same in all of them, up to the number.
+func head(k subKey) []byte {
+	b := encode(struct {
+		Type     string `json:"type"`
+		Stream   string `json:"stream"`
+		Symbol   string `json:"symbol"`
+		Exchange string `json:"exchange"`
+		Interval string `json:"interval,omitempty"`
+	}{k.stream, k.stream, string(k.symbol), string(k.exchange), k.interval})
+	return append(b[:len(b)-1], `,"seq":`...)
+}
+
+// join makes a frame of a head, a number, the time, and a body that others share: an object with at least one member.
+func join(head []byte, seq uint64, now time.Time, body []byte) []byte {
+	frame := make([]byte, 0, len(head)+len(body)+64)
+	frame = append(frame, head...)
+	frame = strconv.AppendUint(frame, seq, 10)
+	frame = append(frame, `,"ts":"`...)
+	frame = now.UTC().AppendFormat(frame, "2006-01-02T15:04:05.000000Z07:00")
+	frame = append(frame, `",`...)
+	return append(frame, body[1:]...)
+}

@@ -1,0 +1,76 @@
+package view
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/hourglass-trading/hourglass/pkg/market"
+)
+
+// silence is how long a collector may say nothing about a book. A live book is told once a second, so after three seconds
+// the collector or the bus is gone, and what we hold must not be shown as live.
+const silence = 3 * time.Second
+
+// Book returns the newest book at the time now, nil if there is none yet. Its levels are shared: nobody changes them. A
+// book of which nothing has been heard for three seconds is no longer called live.
+func (f *Feed) Book(now time.Time) (*market.Book, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.newest.N == 0 {
+		return nil, nil
+	}
+	if f.bookN != f.newest.N {
+		b := new(market.Book)
+		if err := json.Unmarshal(f.newest.Payload, b); err != nil {
+			return nil, fmt.Errorf("decode the book on %s: %w", f.subject, err)
+		}
+		f.book, f.bookN = b, f.newest.N
+	}
+	if f.book.State != market.Live || now.Sub(f.newest.At) <= silence {
+		return f.book, nil
+	}
+	silent := *f.book
+	silent.State, silent.Reason = market.Stale, "nothing heard from the collector"
+	return &silent, nil
+}
+
+// Live reports whether the newest book is live at the time now.
+func (f *Feed) Live(now time.Time) bool {
+	b, err := f.Book(now)
+	return err == nil && b != nil && b.State == market.Live
+}
+
+// AnyLive returns true as soon as one of the feeds has a live book, false when the context ends first.
+func AnyLive(ctx context.Context, feeds []*Feed) bool {
+	changed := make(chan struct{}, 1) // one wake-up covers all that has happened
+	for _, f := range feeds {
+		defer f.Listen(func(Update) {
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		})()
+	}
+	for {
+		for _, f := range feeds {
+			if f.Live(time.Now()) {
+				return true
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// Cut returns the best depth levels.
+func Cut(levels []market.Level, depth int) []market.Level {
+	if levels == nil {
+		return []market.Level{} // an empty side is [] in JSON, never null
+	}
+	return levels[:min(depth, len(levels))]
+}
