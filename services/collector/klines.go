@@ -23,7 +23,7 @@ import (
 const (
 	maxLimit     = 1000
 	defaultLimit = 100
-	maxPages     = 16              // calls to the exchange for one answer; what they do not reach is left out
+	maxPages     = 40              // calls to the exchange for one answer; what they do not reach is left out
 	answerTime   = 4 * time.Second // who asks waits five
 	cacheTime    = time.Second     // an answer serves again for so long
 	cacheSize    = 512             // answers kept; then all are forgotten
@@ -61,7 +61,7 @@ func newKlines(ex exchange.Exchange, rest *feed.REST, c *catalog, recent func(ma
 	half := float64(t.Weight) / t.WeightPer.Seconds() / 2
 	return &klines{
 		exchange: ex, rest: rest, catalog: c, recent: recent, log: log,
-		budget: rate.NewLimiter(rate.Limit(half), max(t.Weight/4, 1)), cache: map[bus.KlinesRequest]cached{},
+		budget: rate.NewLimiter(rate.Limit(half), max(t.Weight/2, 1)), cache: map[bus.KlinesRequest]cached{},
 	}
 }
 
@@ -87,7 +87,7 @@ func (k *klines) answer(ctx context.Context, req bus.KlinesRequest) (bus.KlinesR
 		return reply, nil
 	}
 	reply := bus.KlinesReply{Exchange: k.exchange.Name(), Symbol: req.Symbol, Interval: req.Interval, Source: bus.FromExchange}
-	window := newWindow(req, length, now)
+	window := newWindow(req, length)
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	err = errors.New("not offered by the exchange")
@@ -136,40 +136,46 @@ func (k *klines) names() []string {
 	return names
 }
 
-// window is the span of opening times that a request means, both ends included.
+// window is the span of opening times that a request means, both ends included; a zero end is open.
 type window struct {
 	length      time.Duration
 	first, last time.Time
 	limit       int
 }
 
-// newWindow: from a start on the first candles, without one the newest until the end.
-func newWindow(req bus.KlinesRequest, length time.Duration, now time.Time) window {
-	last := now
-	if !req.End.IsZero() && req.End.Before(now) {
-		last = req.End
+// newWindow: from a start on the first candles, without one the newest before the end. What is newest is up to the
+// exchange: its clock is the one that counts, and a recording's stands in another year.
+func newWindow(req bus.KlinesRequest, length time.Duration) window {
+	w := window{length: length, limit: req.Limit}
+	if !req.End.IsZero() {
+		w.last = req.End.UTC().Truncate(length)
 	}
-	w := window{length: length, last: last.UTC().Truncate(length), limit: req.Limit}
-	span := time.Duration(req.Limit-1) * length
 	if req.Start.IsZero() {
-		w.first = w.last.Add(-span)
 		return w
 	}
 	w.first = req.Start.UTC().Truncate(length)
 	if w.first.Before(req.Start) {
 		w.first = w.first.Add(length)
 	}
-	if most := w.first.Add(span); most.Before(w.last) {
+	if most := w.first.Add(time.Duration(req.Limit-1) * length); w.last.IsZero() || most.Before(w.last) {
 		w.last = most
 	}
 	return w
 }
 
-// cut returns the candles within the window.
+// end returns when the last candle ends, zero for an open end.
+func (w window) end() time.Time {
+	if w.last.IsZero() {
+		return time.Time{}
+	}
+	return w.last.Add(w.length)
+}
+
+// cut returns the candles within the window, the newest where there are more than wanted.
 func (w window) cut(candles []market.Candle) []market.Candle {
 	in := []market.Candle{}
 	for _, c := range candles {
-		if !c.OpenTime.Before(w.first) && !c.OpenTime.After(w.last) {
+		if !c.OpenTime.Before(w.first) && (w.last.IsZero() || !c.OpenTime.After(w.last)) {
 			in = append(in, c)
 		}
 	}
@@ -178,17 +184,60 @@ func (w window) cut(candles []market.Candle) []market.Candle {
 
 // fetch reads the window from the exchange, page by page, and joins candles where it only has shorter ones.
 func (k *klines) fetch(ctx context.Context, l *exchange.Listing, base time.Duration, w window, now time.Time) ([]market.Candle, error) {
-	if w.last.Before(w.first) {
+	if !w.last.IsZero() && w.last.Before(w.first) {
 		return []market.Candle{}, nil
 	}
-	rows := k.exchange.Traits().CandleRows
-	start, end := w.first, w.last.Add(w.length)
-	if reach := time.Duration(rows*maxPages) * base; end.Sub(start) > reach {
-		start = end.Add(-reach).Truncate(w.length).Add(w.length)
-	}
 	var all []market.Candle
-	for at := start; at.Before(end); {
-		limit := min(rows, int((end.Sub(at)+base-1)/base))
+	var err error
+	if w.first.IsZero() {
+		all, err = k.backward(ctx, l, base, w, now)
+	} else {
+		all, err = k.forward(ctx, l, base, w, now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if base == w.length {
+		return w.cut(all), nil
+	}
+	if len(all) >= k.exchange.Traits().CandleRows && !all[0].OpenTime.Equal(all[0].OpenTime.Truncate(w.length)) {
+		all = afterFirst(all, w.length) // what the exchange remembers begins within a candle, which would lack its beginning
+	}
+	joined, err := candle.Aggregate(all, w.length, now)
+	if err != nil {
+		return nil, fmt.Errorf("join candles: %w", err)
+	}
+	return w.cut(joined), nil
+}
+
+// backward reads the newest rows before the window's end.
+func (k *klines) backward(ctx context.Context, l *exchange.Listing, base time.Duration, w window, now time.Time) ([]market.Candle, error) {
+	factor := int(w.length / base)
+	need := w.limit*factor + factor - 1 // the running candle is begun, so the oldest reaches further back
+	var all []market.Candle
+	end := w.end()
+	for range maxPages {
+		limit := min(k.exchange.Traits().CandleRows, need)
+		page, err := k.page(ctx, l, base, time.Time{}, end, limit, now)
+		if err != nil {
+			return nil, err
+		}
+		page = page[max(len(page)-limit, 0):]
+		all = append(page, all...)
+		if need -= len(page); need <= 0 || len(page) < limit {
+			break
+		}
+		end = page[0].OpenTime
+	}
+	return all, nil
+}
+
+// forward reads rows from the window's start on.
+func (k *klines) forward(ctx context.Context, l *exchange.Listing, base time.Duration, w window, now time.Time) ([]market.Candle, error) {
+	var all []market.Candle
+	at, end := w.first, w.end()
+	for range maxPages {
+		limit := min(k.exchange.Traits().CandleRows, int((end.Sub(at)+base-1)/base))
 		page, err := k.page(ctx, l, base, at, end, limit, now)
 		if err != nil {
 			return nil, err
@@ -197,19 +246,11 @@ func (k *klines) fetch(ctx context.Context, l *exchange.Listing, base time.Durat
 		if len(page) < limit {
 			break
 		}
-		at = page[len(page)-1].OpenTime.Add(base)
+		if at = page[len(page)-1].OpenTime.Add(base); !at.Before(end) {
+			break
+		}
 	}
-	if base == w.length {
-		return w.cut(all), nil
-	}
-	if len(all) > 0 && all[0].OpenTime.After(all[0].OpenTime.Truncate(w.length)) && all[0].OpenTime.Sub(start) >= w.length {
-		all = afterFirst(all, w.length) // the exchange's memory begins within a candle, which would lack its beginning
-	}
-	joined, err := candle.Aggregate(all, w.length, now)
-	if err != nil {
-		return nil, fmt.Errorf("join candles: %w", err)
-	}
-	return w.cut(joined), nil
+	return all, nil
 }
 
 // afterFirst leaves out the candles of the first longer interval.
@@ -222,7 +263,7 @@ func afterFirst(candles []market.Candle, length time.Duration) []market.Candle {
 	return candles[i:]
 }
 
-// page makes one call and returns the candles that open in [at, end), oldest first.
+// page makes one call and returns the candles that open in [at, end), oldest first; zero times leave that end open.
 func (k *klines) page(ctx context.Context, l *exchange.Listing, base time.Duration, at, end time.Time, limit int, now time.Time) ([]market.Candle, error) {
 	call := k.exchange.Candles(l, base, at, end, limit)
 	if err := k.budget.WaitN(ctx, min(call.Weight, k.budget.Burst())); err != nil {
@@ -239,7 +280,9 @@ func (k *klines) page(ctx context.Context, l *exchange.Listing, base time.Durati
 		}
 		return nil, err
 	}
-	return slices.DeleteFunc(page, func(c market.Candle) bool { return c.OpenTime.Before(at) || !c.OpenTime.Before(end) }), nil
+	return slices.DeleteFunc(page, func(c market.Candle) bool {
+		return c.OpenTime.Before(at) || !end.IsZero() && !c.OpenTime.Before(end)
+	}), nil
 }
 
 // busyPause is for exchanges that complain in the body and name no time.

@@ -77,8 +77,7 @@ func (s *seeder) once(ctx context.Context, l *exchange.Listing) error {
 			continue
 		}
 		now := time.Now().UTC()
-		start := now.Truncate(part.whole)
-		rows, err := s.klines.page(ctx, l, part.base, start, now.Add(part.base), int(part.whole/part.base), now)
+		rows, err := s.klines.page(ctx, l, part.base, time.Time{}, time.Time{}, int(part.whole/part.base), now)
 		if err != nil {
 			return err
 		}

@@ -52,6 +52,7 @@ type Book struct {
 	held    backlog // while Buffering an anchored book
 	loaded  bool    // the snapshot is in, the message that bridges to it is not
 	covered bool    // the snapshot is known to contain a message of the stream, see Rules.Overlaps
+	seen    Seq     // a message after which the stream is held without a gap, 0 if there is none
 	shadow  *Book   // the next book, while Refresh is under way
 	scratch [1024]byte
 }
@@ -65,7 +66,7 @@ func New(scale Scale, rules Rules) *Book {
 func (b *Book) Restart() {
 	b.state, b.reason, b.loaded, b.shadow = Buffering, nil, false, nil
 	b.bids.levels, b.asks.levels = b.bids.levels[:0], b.asks.levels[:0]
-	b.seq, b.time = 0, time.Time{}
+	b.seq, b.seen, b.time = 0, 0, time.Time{}
 	b.held.clear()
 }
 

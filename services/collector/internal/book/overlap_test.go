@@ -24,11 +24,11 @@ func TestASnapshotOfATimedStreamMustContainAMessage(t *testing.T) {
 	}
 	tests := map[string][]step{
 		"it does and the next follows":            {{delta(10), Held}, {delta(20), Held}, {snapshot(15), Applied}},
-		"it contains all and waits for the next":  {{delta(10), Held}, {snapshot(10), Held}, {delta(20), Applied}},
-		"an old one is asked for again":           {{delta(10), Held}, {snapshot(9), Stale}, {snapshot(10), Held}, {delta(11), Applied}},
-		"older messages behind it prove it too":   {{snapshot(15), Held}, {delta(10), Ignored}, {delta(20), Applied}},
-		"before any message nothing proves it":    {{snapshot(15), Held}, {delta(20), Stale}, {snapshot(21), Held}, {delta(30), Applied}},
-		"what made it stale is kept and not lost": {{snapshot(15), Held}, {delta(20), Stale}, {delta(25), Held}, {snapshot(22), Applied}},
+		"it contains all and waits for the next":  {{delta(10), Held}, {snapshot(10), Waiting}, {delta(20), Applied}},
+		"an old one is asked for again":           {{delta(10), Held}, {snapshot(9), Stale}, {snapshot(10), Waiting}, {delta(11), Applied}},
+		"older messages behind it prove it too":   {{snapshot(15), Waiting}, {delta(10), Ignored}, {delta(20), Applied}},
+		"before any message nothing proves it":    {{snapshot(15), Waiting}, {delta(20), Stale}, {snapshot(21), Waiting}, {delta(30), Applied}},
+		"what made it stale is kept and not lost": {{snapshot(15), Waiting}, {delta(20), Stale}, {delta(25), Held}, {snapshot(22), Applied}},
 	}
 	for name, steps := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -42,6 +42,42 @@ func TestASnapshotOfATimedStreamMustContainAMessage(t *testing.T) {
 			}
 			if b.State() != InSync {
 				t.Errorf("state %v", b.State())
+			}
+		})
+	}
+}
+
+func TestARefreshKnowsWhatTheBookHasSeen(t *testing.T) {
+	level := func(price int64) []Level { return []Level{{Price: price, Size: 1}} }
+	tests := map[string]struct {
+		snapshot Seq
+		want     int // levels of the bid side once the next message has come
+	}{
+		"a snapshot of the book's own time takes over": {snapshot: 20, want: 3},
+		"a newer one too": {snapshot: 25, want: 3},
+		"an older one may lack what came before it does": {snapshot: 19, want: 2},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := New(Scale{}, timed)
+			b.Restart()
+			for _, u := range []*Update{
+				{Last: 10}, {Kind: Snapshot, Last: 15, Bids: level(99), Asks: level(101)}, {Last: 20, Bids: level(98)},
+			} {
+				if _, err := b.Apply(u); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.Refresh()
+			fresh := &Update{Kind: Snapshot, Last: tt.snapshot, Bids: []Level{{99, 1}, {98, 1}, {90, 1}}, Asks: level(101)}
+			if _, err := b.Apply(fresh); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.Apply(&Update{Last: 30, Asks: level(102)}); err != nil {
+				t.Fatal(err)
+			}
+			if bids, _ := b.Len(); bids != tt.want || b.State() != InSync || b.Seq() != 30 {
+				t.Errorf("%d bids at %d, state %v", bids, b.Seq(), b.State())
 			}
 		})
 	}

@@ -66,15 +66,14 @@ func (s *side) load(levels []Level) bool {
 	}
 	// Exchanges send the best first, we keep it last: reading backwards is nearly always all the sorting there is to do.
 	for i := len(levels) - 1; i >= 0; i-- {
-		if levels[i].Size != 0 {
-			s.levels = append(s.levels, entry{key: s.sign * levels[i].Price, size: levels[i].Size})
-		}
+		s.levels = append(s.levels, entry{key: s.sign * levels[i].Price, size: levels[i].Size})
 	}
 	byKey := func(a, b entry) int { return cmp.Compare(a.key, b.key) }
 	if !slices.IsSortedFunc(s.levels, byKey) {
 		slices.SortStableFunc(s.levels, byKey)
 	}
-	s.levels = slices.CompactFunc(s.levels, func(a, b entry) bool { return a.key == b.key })
+	s.levels = slices.CompactFunc(s.levels, func(a, b entry) bool { return a.key == b.key }) // keeps what came last
+	s.levels = slices.DeleteFunc(s.levels, func(e entry) bool { return e.size == 0 })
 	return true
 }
 

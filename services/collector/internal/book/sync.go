@@ -86,7 +86,7 @@ func (b *Book) anchor(u *Update) (Outcome, error) {
 		return Ignored, nil // the answer to a question that no longer matters
 	}
 	first := b.firstSurvivor(u.Last)
-	b.covered = first > 0 || first < 0 && len(b.held.heads) > 0
+	b.covered = first > 0 || first < 0 && len(b.held.heads) > 0 || b.seen != 0 && u.Last >= b.seen
 	if first >= 0 {
 		h := b.held.heads[first]
 		if b.judgeAt(u.Last, h) == StartOver || b.rules.Overlaps && !b.covered {
@@ -152,6 +152,7 @@ func (b *Book) Refresh() {
 	b.shadow = New(b.scale, b.rules)
 	b.shadow.depth = b.depth
 	b.shadow.Restart()
+	b.shadow.seen = b.seq
 }
 
 // Refreshing says that a snapshot asked for by Refresh is still wanted.

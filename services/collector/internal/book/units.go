@@ -71,7 +71,7 @@ func ParseUnits(b []byte, decimals uint8) (int64, error) {
 		default:
 			left--
 		}
-		if n > (math.MaxInt64-9)/10 {
+		if n > (math.MaxInt64-int64(d))/10 {
 			return 0, ErrRange
 		}
 		n = n*10 + int64(d)

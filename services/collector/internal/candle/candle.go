@@ -121,8 +121,8 @@ func (s *series) usable() bool { return s.whole && s.priced }
 
 func (s *series) start(at time.Time) {
 	s.since, s.whole, s.priced = at, false, false // the last price may be long past
-	if s.current.OpenTime.IsZero() {
-		s.open(at)
+	if at.Before(s.current.OpenTime) || s.current.OpenTime.IsZero() {
+		s.open(at) // the beginning, or a clock that was set back
 	}
 }
 

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -52,8 +53,8 @@ func NewREST(base string, traits exchange.Traits, transport http.RoundTripper) *
 	return &REST{
 		base:   strings.TrimRight(base, "/"),
 		client: &http.Client{Transport: transport},
-		// A quarter at once: enough for the snapshots of a start, and the rest cannot be gone before the first answer says 429.
-		weight: rate.NewLimiter(rate.Limit(perSecond), max(traits.Weight/4, 1)),
+		// Half at once: enough for a start and for questions of people, and a window that others share is not used up.
+		weight: rate.NewLimiter(rate.Limit(perSecond), max(traits.Weight/2, 1)),
 	}
 }
 
@@ -69,26 +70,30 @@ func (r *REST) Get(ctx context.Context, call exchange.Call) ([]byte, error) {
 	if call.Query != "" {
 		address += "?" + call.Query
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	method := http.MethodGet
+	if call.Post {
+		method = http.MethodPost
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
-		return nil, fmt.Errorf("get %s: %w", call.Path, err)
+		return nil, fmt.Errorf("call %s: %w", call.Path, err)
 	}
 	req.Header.Set("User-Agent", userAgent)
 	res, err := r.client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("get %s: %w", call.Path, err)
+		return nil, fmt.Errorf("call %s: %w", call.Path, err)
 	}
 	defer func() { _ = res.Body.Close() }() // everything needed was read
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("get %s: %w", call.Path, err)
+		return nil, fmt.Errorf("call %s: %w", call.Path, err)
 	case len(body) > maxBody:
-		return nil, fmt.Errorf("get %s: body over %d bytes", call.Path, maxBody)
+		return nil, fmt.Errorf("call %s: body over %d bytes", call.Path, maxBody)
 	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusTeapot:
-		return nil, fmt.Errorf("get %s: status %d: %w", call.Path, res.StatusCode, r.Pause(pauseOf(res)))
+		return nil, fmt.Errorf("call %s: status %d: %w", call.Path, res.StatusCode, r.Pause(pauseOf(res)))
 	case res.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("get %s: %w", call.Path, &StatusError{res.StatusCode, fmt.Sprintf("%.200s", body)})
+		return nil, fmt.Errorf("call %s: %w", call.Path, &StatusError{res.StatusCode, fmt.Sprintf("%.200s", bytes.TrimSpace(body))})
 	}
 	return body, nil
 }

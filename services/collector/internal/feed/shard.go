@@ -50,6 +50,7 @@ type shard struct {
 	conn      *conn
 	started   time.Time
 	pinged    time.Time
+	welcome   bool // requests may be sent
 	fetches   sync.WaitGroup
 	fetching  int
 	fetched   chan fetched // a place for every fetch under way, so that none waits
@@ -156,7 +157,11 @@ func (s *shard) session(ctx context.Context) error {
 	if err := s.feed.dials.Wait(ctx); err != nil {
 		return fmt.Errorf("wait for the budget of attempts: %w", err)
 	}
-	c, err := dial(ctx, s.feed.Exchange.Endpoint(s.feed.WS), s.feed.Client, s.feed.traits.PingEvery)
+	address, err := s.address(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := dial(ctx, address, s.feed.Client, s.feed.traits.PingEvery)
 	if err != nil {
 		return err
 	}
@@ -169,12 +174,29 @@ func (s *shard) session(ctx context.Context) error {
 		s.fetches.Wait()
 		s.conn, s.fetching = nil, 0
 	}()
-	s.conn, s.started, s.pinged = c, time.Now(), time.Now()
+	s.conn, s.started, s.pinged, s.welcome = c, time.Now(), time.Now(), !s.feed.traits.Greets
 	s.fetched = make(chan fetched, maxFetches)
 	s.out.reset()
 	s.log.Info("connected", "listings", len(s.tracks))
 	s.subscribe(s.tracks, s.started)
 	return s.serve(life)
+}
+
+// address returns where to connect to.
+func (s *shard) address(ctx context.Context) (string, error) {
+	locator, ok := s.feed.Exchange.(exchange.Locator)
+	if !ok {
+		return s.feed.Exchange.Endpoint(s.feed.WS), nil
+	}
+	body, err := s.feed.REST.Get(ctx, locator.Locate())
+	if err != nil {
+		return "", &dialError{err: fmt.Errorf("ask for the address: %w", err), pause: s.feed.REST.Wait()}
+	}
+	address, err := locator.ParseLocation(body)
+	if err != nil {
+		return "", fmt.Errorf("ask for the address: %w", err)
+	}
+	return address, nil
 }
 
 // serve is the loop that owns the connection's books.

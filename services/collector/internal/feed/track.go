@@ -96,6 +96,8 @@ func (s *shard) handle(f frame) error {
 			s.answered(e.Answer, f.at)
 		case exchange.OnGoodbye:
 			return errGoodbye
+		case exchange.OnWelcome:
+			s.welcome = true
 		}
 	}
 	return nil
@@ -227,17 +229,8 @@ func (s *shard) tick(ctx context.Context, now time.Time) error {
 	case traits.MaxLifetime > 0 && now.Sub(s.started) > traits.MaxLifetime:
 		return errOld
 	}
-	if data, ok := s.out.take(now); ok {
-		if err := s.conn.write(ctx, data); err != nil {
-			return err
-		}
-	} else if p, ok := s.feed.Exchange.(exchange.Pinger); ok {
-		if data, every := p.Ping(s.out.nextID + 1); now.Sub(s.pinged) >= every {
-			s.pinged = now
-			if err := s.conn.write(ctx, data); err != nil {
-				return err
-			}
-		}
+	if err := s.speak(ctx, now); err != nil {
+		return err
 	}
 	for _, q := range s.out.overdue(now) {
 		if q.Ends {
@@ -254,6 +247,30 @@ func (s *shard) tick(ctx context.Context, now time.Time) error {
 		s.look(t, now)
 	}
 	return nil
+}
+
+// speak sends what is due: a request, or else a ping.
+func (s *shard) speak(ctx context.Context, now time.Time) error {
+	if !s.welcome {
+		if now.Sub(s.started) > s.feed.traits.Answer {
+			return errors.New("no greeting")
+		}
+		return nil
+	}
+	data, ok := s.out.take(now)
+	if p, pings := s.feed.Exchange.(exchange.Pinger); pings && !ok {
+		var every time.Duration
+		if data, every = p.Ping(s.out.nextID + 1); now.Sub(s.pinged) >= every {
+			s.out.nextID, s.pinged, ok = s.out.nextID+1, now, true
+		}
+	}
+	if !ok {
+		return nil
+	}
+	if stamper, stamps := s.feed.Exchange.(exchange.Stamper); stamps {
+		data = stamper.Stamp(data, now)
+	}
+	return s.conn.write(ctx, data)
 }
 
 // care does what is due for one track.

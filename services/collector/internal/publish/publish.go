@@ -28,6 +28,7 @@ const (
 	BookGap  = 100 * time.Millisecond // between two books of one instrument, unless its state changes
 	AliveGap = time.Second            // an unchanged book is repeated after this, so that silence is never taken for quiet
 	KlineGap = time.Second
+	maxJump  = time.Minute // between two comparisons of an exchange's clock with ours; more is a clock that was set
 )
 
 // Bus takes market data without waiting.
@@ -92,7 +93,7 @@ func (p *Publisher) Look(l *exchange.Listing, v feed.View) {
 	turned := v.State != st.state
 	if v.Book != nil && (turned || !v.Received.Equal(st.received)) {
 		st.dirty = true
-		st.observe(v.Book.Time(), v.Received)
+		p.observe(st, v.Book.Time(), v.Received)
 		if st.touched(v.Book) || turned {
 			p.send(st.touchSubject, st.touchPayload(v, true))
 		}
@@ -104,7 +105,7 @@ func (p *Publisher) Look(l *exchange.Listing, v feed.View) {
 	if turned || st.dirty && since >= BookGap || since >= AliveGap {
 		p.send(st.bookSubject, st.bookPayload(v))
 	}
-	if st.arriving {
+	if st.arriving && !st.restart {
 		p.klines(st, v.Now)
 	}
 }
@@ -114,6 +115,7 @@ func (p *Publisher) Trade(l *exchange.Listing, t *exchange.Trade, received time.
 	st := p.stream(l)
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	st.listing = l
 	trade := st.trade(l, t, received)
 	payload, err := json.Marshal(trade)
 	if err != nil {
@@ -121,11 +123,10 @@ func (p *Publisher) Trade(l *exchange.Listing, t *exchange.Trade, received time.
 		return
 	}
 	p.send(st.tradeSubject, payload)
+	p.observe(st, t.Time, received)
 	at := t.Time
 	if at.IsZero() {
 		at = received
-	} else {
-		st.observe(at, received)
 	}
 	finished, err := st.candles.Trade(trade.Price, trade.Quantity, at)
 	p.finished(st, finished)
@@ -134,19 +135,32 @@ func (p *Publisher) Trade(l *exchange.Listing, t *exchange.Trade, received time.
 	}
 }
 
+// observe compares the clocks. At the first message after trades began to arrive, and where the exchange's clock jumped, the
+// candles begin anew at the exchange's time.
+func (p *Publisher) observe(st *stream, theirs, ours time.Time) {
+	if theirs.IsZero() {
+		theirs = ours
+	}
+	ahead := theirs.Sub(ours)
+	jumped := (ahead - st.ahead).Abs() > maxJump
+	st.ahead = ahead
+	if st.arriving && (st.restart || jumped) {
+		st.restart = false
+		st.candles.Start(theirs)
+		p.seed(st.listing)
+	}
+}
+
 // Trades implements feed.Sink.
-func (p *Publisher) Trades(l *exchange.Listing, arrive bool, at time.Time) {
+func (p *Publisher) Trades(l *exchange.Listing, arrive bool, _ time.Time) {
 	st := p.stream(l)
 	st.mu.Lock()
-	began := arrive && !st.arriving
+	st.listing = l
+	if began := arrive && !st.arriving; began {
+		st.restart = true
+	}
 	st.arriving = arrive
-	if began {
-		st.candles.Start(at.Add(st.ahead))
-	}
 	st.mu.Unlock()
-	if began {
-		p.seed(l)
-	}
 }
 
 // Gone implements feed.Sink.

@@ -34,6 +34,7 @@ type stream struct {
 	best      [2]book.Level
 	ahead     time.Duration // the exchange's clock minus ours, the way of the message included
 	arriving  bool          // trades arrive
+	restart   bool          // and the candles are to begin anew with the next message
 	candles   *candle.Set
 	nextKline time.Time
 }
@@ -51,13 +52,6 @@ func newStream(e market.Exchange, s market.Symbol) *stream {
 	}
 	st.candles = candle.NewSet(lengths...)
 	return st
-}
-
-// observe compares the clocks.
-func (st *stream) observe(theirs, ours time.Time) {
-	if !theirs.IsZero() && !ours.IsZero() {
-		st.ahead = theirs.Sub(ours)
-	}
 }
 
 // touched reports whether the best levels differ from those of the last touch.
