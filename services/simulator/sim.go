@@ -1,5 +1,32 @@
 package simulator
 
-import "errors"
+import (
+	"time"
 
-func (s *Simulator) openSim(Config) error { return errors.New("sim") }
+	"github.com/hourglass-trading/hourglass/services/simulator/internal/floor"
+	"github.com/hourglass-trading/hourglass/services/simulator/internal/market"
+	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire/binance"
+	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire/kraken"
+)
+
+// openSim sets the synthetic market up. Its prices are a function of the seed and the time, so a simulator that is started
+// again goes on where the price has got to meanwhile.
+func (s *Simulator) openSim(cfg Config) error {
+	var specs []market.Spec
+	for _, spec := range market.Pairs() {
+		if cfg.wants(spec.Exchange, spec.Canonical()) {
+			specs = append(specs, spec)
+			s.offer(spec.Exchange, spec.Canonical())
+		}
+	}
+	now := time.Now()
+	f := floor.New(market.New(cfg.Seed, specs, now), cfg.Speed, now)
+	if s.offered("binance") {
+		s.binance = binance.NewSim(f)
+	}
+	if s.offered("kraken") {
+		s.kraken = kraken.NewSim(f)
+	}
+	s.run = f.Run
+	return nil
+}

@@ -4,7 +4,10 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"slices"
 	"time"
+
+	"github.com/hourglass-trading/hourglass/services/simulator/internal/span"
 )
 
 // Sum is a non-negative number of 128 bits, for turnover in ticks times steps.
@@ -101,22 +104,35 @@ func (b *bars) covered(at time.Time) {
 	}
 }
 
-// History tells the candles of a pair: from what it has lived through, else from the path of its price. It belongs to one
-// goroutine and shares nothing with the pair it was taken of, so that a long history holds nobody up.
+// History tells the candles of a pair: from what it has lived through, else from the path of its price.
 type History struct {
-	spec    Spec
+	spec    *Spec
 	seed    uint64
 	fair    fair
-	minutes map[int64]minute
+	minutes []minute
 	// Begin is where the history starts, Now where it ends.
 	Begin, Now time.Time
+	// Hours, where not nil, remembers finished hours, at most those of the history, for the next time they are asked for.
+	Hours map[time.Time]Bar
 }
 
 // historyLength is how far back candles go.
 const historyLength = 180 * 24 * time.Hour
 
-// samples is how often a minute of the path is looked at.
-const samples = 8
+// samples is how often a minute of the path is looked at, on a grid on which looking is cheap.
+const (
+	samples    = 5
+	sampleGrid = 64
+)
+
+// lived finds the minute that begins at a moment.
+func (h *History) lived(start time.Time) (*minute, bool) {
+	i, ok := slices.BinarySearchFunc(h.minutes, start, func(m minute, t time.Time) int { return m.Start.Compare(t) })
+	if !ok {
+		return nil, false
+	}
+	return &h.minutes[i], true
+}
 
 // Bar is what was traded from start until next, or until now.
 func (h *History) Bar(start, next time.Time) Bar {
@@ -133,23 +149,129 @@ func (h *History) Bar(start, next time.Time) Bar {
 	if start.Before(h.Begin) {
 		start = h.Begin
 	}
-	for at := start.Truncate(time.Minute); at.Before(end); at = at.Add(time.Minute) {
+	for at := start.Truncate(time.Minute); at.Before(end); {
+		if hour := at.Add(time.Hour); h.Hours != nil && at.Equal(at.Truncate(time.Hour)) && !hour.After(end) {
+			part := h.hour(at)
+			out.then(&part)
+			at = hour
+			continue
+		}
 		stop := at.Add(time.Minute)
 		if stop.After(end) {
 			stop = end
 		}
-		m, ok := h.minutes[at.Unix()]
-		if !ok {
-			part := h.told(at, stop)
-			out.then(&part)
-			continue
-		}
-		before, after := h.told(at, m.from), h.told(m.until, stop)
-		out.then(&before)
-		out.then(&m.Bar)
-		out.then(&after)
+		part := h.minute(at, stop)
+		out.then(&part)
+		at = stop
 	}
 	return out
+}
+
+func (h *History) hour(start time.Time) Bar {
+	out, ok := h.Hours[start]
+	if !ok {
+		for at := start; at.Before(start.Add(time.Hour)); at = at.Add(time.Minute) {
+			part := h.minute(at, at.Add(time.Minute))
+			out.then(&part)
+		}
+		if len(h.Hours) > int(2*historyLength/time.Hour) {
+			clear(h.Hours) // those before the history's beginning pile up
+		}
+		h.Hours[start] = out
+	}
+	return out
+}
+
+// minute is what was traded in a minute, or its first part.
+func (h *History) minute(start, stop time.Time) Bar {
+	m, ok := h.lived(start)
+	if !ok {
+		return h.told(start, stop)
+	}
+	out, after := h.told(start, m.from), h.told(m.until, stop)
+	out.then(&m.Bar)
+	out.then(&after)
+	return out
+}
+
+// Bars are the bars of a window, oldest first. Those before the history's beginning do not exist, and the one of now is unfinished.
+func (h *History) Bars(s span.Span, w span.Window) []Bar {
+	first, last := s.Start(h.Begin), s.Start(h.Now)
+	if first.Before(h.Begin) {
+		first = s.Next(first)
+	}
+	if !w.To.IsZero() && w.To.Before(last) {
+		last = s.Start(w.To)
+	}
+	from := s.Back(last, w.Limit-1)
+	if !w.From.IsZero() {
+		if from = s.Start(w.From); from.Before(w.From) {
+			from = s.Next(from)
+		}
+	}
+	if from.Before(first) {
+		from = first
+	}
+	var out []Bar
+	for at := from; !at.After(last) && len(out) < w.Limit; at = s.Next(at) {
+		if b := h.Bar(at, s.Next(at)); b.Trades > 0 {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// Running follows the unfinished bar of an interval without adding it up anew each time.
+type Running struct {
+	span span.Span
+	done Bar       // of the finished minutes
+	upto time.Time // where those end
+}
+
+// NewRunning begins to follow a pair's bar.
+func NewRunning(h *History, s span.Span) *Running {
+	r := &Running{span: s}
+	r.begin(s.Start(h.Now))
+	r.advance(h)
+	return r
+}
+
+func (r *Running) begin(start time.Time) {
+	r.done, r.upto = Bar{Start: start, Next: r.span.Next(start)}, start
+}
+
+func (r *Running) advance(h *History) {
+	for r.upto.Before(r.done.Next) {
+		next := r.upto.Add(time.Minute)
+		if next.After(h.Now) || r.done.Next.Sub(r.done.Start) < time.Minute {
+			return
+		}
+		part := h.Bar(r.upto, next)
+		r.done.then(&part)
+		r.upto = next
+	}
+}
+
+// Look returns the bar as it stands, and the one that has ended since the last look, if any.
+func (r *Running) Look(h *History) (now Bar, ended *Bar) {
+	r.advance(h)
+	if !h.Now.Before(r.done.Next) {
+		last := r.done
+		if r.upto.Before(last.Next) {
+			part := h.Bar(r.upto, last.Next)
+			last.then(&part)
+		}
+		ended = &last
+		r.begin(r.span.Start(h.Now))
+		r.advance(h)
+	}
+	now = r.done
+	if h.Now.After(r.upto) {
+		// The rest lies within one minute, or one second.
+		part := h.Bar(r.upto, r.upto.Add(min(time.Minute, r.done.Next.Sub(r.upto))))
+		now.then(&part)
+	}
+	return now, ended
 }
 
 // told makes up what was traded between two moments within a minute, from the path and the seed alone.
@@ -163,6 +285,9 @@ func (h *History) told(from, to time.Time) Bar {
 	b.High, b.Low, b.Close = b.Open, b.Open, b.Open
 	for i := int64(1); i <= samples; i++ {
 		at := first + (last-first)*i/samples
+		if aligned := at &^ (sampleGrid - 1); i < samples && aligned > first {
+			at = aligned
+		}
 		price, active := h.fair.at(at)
 		b.Close = max(1, int64(price))
 		b.High, b.Low = max(b.High, b.Close), min(b.Low, b.Close)

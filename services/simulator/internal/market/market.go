@@ -10,6 +10,7 @@ package market
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -30,13 +31,23 @@ type Market struct {
 
 // New returns a market that stands at a moment, cut to the grid. All pairs are asleep.
 func New(seed uint64, specs []Spec, start time.Time) *Market {
+	specs = slices.Clone(specs)
 	m := &Market{seed: seed, step: stepOf(start)}
 	paths := map[string]*path{}
 	for i, s := range specs {
-		m.pairs = append(m.pairs, &Pair{Spec: s, index: i, changed: map[levelKey]struct{}{}})
-		m.fairs = append(m.fairs, newFair(seed, s, paths))
+		// Of the name, not of the place among the others: the pairs left out change nothing.
+		m.pairs = append(m.pairs, &Pair{Spec: s, index: i, seed: named(seed, s.Exchange+" "+s.Canonical()), changed: map[levelKey]struct{}{}})
+		m.fairs = append(m.fairs, newFair(seed, &specs[i], paths))
 	}
 	return m
+}
+
+// named is a seed of its own for everything that has a name.
+func named(seed uint64, name string) uint64 {
+	for _, c := range []byte(name) {
+		seed = hash(seed, uint64(c))
+	}
+	return seed
 }
 
 // Now is the moment the market stands at.
@@ -54,7 +65,7 @@ func (m *Market) Wake(p *Pair) {
 		return
 	}
 	p.awake = true
-	p.rng = chance{hash(m.seed, uint64(p.index), uint64(m.step))}
+	p.rng = chance{hash(p.seed, uint64(m.step))}
 	p.lastID = max(p.lastID, m.step*128) // more than a step's updates on average, so that a restart does not fall behind
 	p.tradeID = max(p.tradeID, m.step*8)
 	price, _ := m.fairs[p.index].at(m.step)
@@ -89,23 +100,26 @@ func (m *Market) Advance(to time.Time, visit func(*Pair, *Update)) {
 // Skip jumps to a later moment without the steps between: the next step finds the price elsewhere.
 func (m *Market) Skip(to time.Time) { m.step = max(m.step, stepOf(to)) }
 
-// History is the candles of a pair up to now.
+// History is the candles of a pair up to now. It shares nothing with the market, so a long one can be told elsewhere.
 func (m *Market) History(p *Pair) *History {
-	h := &History{
-		spec: p.Spec, seed: hash(m.seed, uint64(p.index)), minutes: map[int64]minute{}, Now: m.Now(),
-		Begin: m.Now().Add(-historyLength).Truncate(time.Minute), fair: newFair(m.seed, p.Spec, map[string]*path{}),
-	}
-	for _, b := range p.bars.minutes {
-		h.minutes[b.Start.Unix()] = b
-	}
+	h := m.Recent(p)
+	h.minutes = slices.Clone(h.minutes)
+	h.fair = newFair(m.seed, &p.Spec, map[string]*path{})
 	return h
+}
+
+// Recent is a History that is only valid until the market moves.
+func (m *Market) Recent(p *Pair) *History {
+	return &History{
+		spec: &p.Spec, seed: p.seed, minutes: p.bars.minutes, Now: m.Now(),
+		Begin: m.Now().Add(-historyLength).Truncate(time.Minute), fair: m.fairs[p.index],
+	}
 }
 
 // fair is a pair's price on its exchange, before makers and takers: the common price of its assets, a little late and a little
 // off.
 type fair struct {
-	spec              Spec
-	seed              uint64
+	spec              *Spec
 	common            *path
 	base, quote       *path
 	baseOf, quoteOf   asset
@@ -114,25 +128,18 @@ type fair struct {
 	exchangeDeviation uint64
 }
 
-func newFair(seed uint64, s Spec, paths map[string]*path) fair {
+func newFair(seed uint64, s *Spec, paths map[string]*path) fair {
 	of := func(name string) *path {
 		p := paths[name]
 		if p == nil {
-			p = &path{sigma: commonSigma}
-			for _, c := range []byte(name) {
-				p.seed = hash(p.seed, uint64(c))
-			}
-			p.seed = hash(seed, p.seed)
+			p = &path{sigma: commonSigma, seed: named(seed, name)}
 			paths[name] = p
 		}
 		return p
 	}
 	f := fair{
-		spec: s, seed: seed, common: of("common"), base: of(s.Base), quote: of(s.Quote), baseOf: assets[s.Base], quoteOf: assets[s.Quote],
-		ticks: math.Pow10(s.PriceDecimals), knot: 200, exchangeDeviation: seed,
-	}
-	for _, c := range []byte(s.Exchange + s.Quote) {
-		f.exchangeDeviation = hash(f.exchangeDeviation, uint64(c))
+		spec: s, common: of("common"), base: of(s.Base), quote: of(s.Quote), baseOf: assets[s.Base], quoteOf: assets[s.Quote],
+		ticks: math.Pow10(s.PriceDecimals), knot: 200, exchangeDeviation: named(seed, s.Exchange+" "+s.Quote),
 	}
 	return f
 }

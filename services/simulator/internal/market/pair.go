@@ -47,6 +47,7 @@ type Pair struct {
 	Spec
 
 	index int
+	seed  uint64
 	awake bool
 	rng   chance
 

@@ -30,6 +30,7 @@ const (
 	tileSteps = 1 << 24
 	// blockSteps is the size of a node whose activity counts as the present one: 12.8 s.
 	blockSteps = 128
+	blockDepth = 24 - 7
 )
 
 // unevenness is the deviation of a split: less for days, or whole days would stand still, and most for the parts of an hour.
@@ -38,7 +39,7 @@ func unevenness(size int64) float64 {
 	case size > 1<<20:
 		return 0.4
 	case size > 1<<11:
-		return 1.15
+		return 1.2
 	}
 	return 0.8
 }
@@ -57,28 +58,22 @@ func (p *path) at(step int64) (price, activity float64) {
 		p.stack = append(p.stack, node{start: tile << 24, size: tileSteps, tile: tile, index: 1, activity: tileSteps})
 	}
 	for {
-		n := p.stack[len(p.stack)-1]
-		if n.size == 1 {
-			break
+		n := &p.stack[len(p.stack)-1]
+		// A node's first step needs nothing below it, which makes steps on a coarse grid cheap.
+		if n.start == step && n.size <= blockSteps {
+			return n.from * p.sigma, p.stack[blockDepth].activity / blockSteps
 		}
 		p.stack = append(p.stack, p.half(n, step))
 	}
-	activity = 1
-	for _, n := range p.stack {
-		if n.size == blockSteps {
-			activity = n.activity / blockSteps
-		}
-	}
-	return p.stack[len(p.stack)-1].from * p.sigma, activity
 }
 
 // half is the half of a node that a step lies in.
-func (p *path) half(n node, step int64) node {
+func (p *path) half(n *node, step int64) node {
 	h := hash(p.seed, uint64(n.tile), n.index)
 	y := unevenness(n.size) * bell(mix(h+golden)) / 2
 	left := 0.5 * (1 + y/math.Sqrt(1+y*y))
 	middle := n.from + (n.to-n.from)*left + bell(h)*math.Sqrt(n.activity*left*(1-left))
-	out := n
+	out := *n
 	out.size /= 2
 	if step < n.start+out.size {
 		out.index, out.to, out.activity = 2*n.index, middle, n.activity*left

@@ -76,8 +76,8 @@ var assets = map[string]asset{
 	"PEPE": {0.0000085, 1.4, 1.4}, "USD": {1, 0, 0}, "USDT": {1, 0, 0},
 }
 
-// commonSigma is the deviation of the common logarithmic price over a step of 100 ms: 0.40 bps, about 71 % a year.
-const commonSigma = 0.40e-4
+// commonSigma is the deviation of the common logarithmic price over a step of 100 ms: 0.37 bps, about 66 % a year.
+const commonSigma = 0.37e-4
 
 // Pairs are the pairs of the synthetic market. The figures of BTC-USDT are those of a measured night, the others follow from
 // them by the value traded.
@@ -99,7 +99,7 @@ func Pairs() []Spec {
 			touch: 2.2e9, thin: 1.1, thick: 0.7, depth: 4e8, dense: 30, changes: 5, orders: 4, order: 9e6, sticky: 0.1}},
 	}
 	dollar := func(base string, priceDecimals int, minQty string, sh shape) Spec {
-		sh.lag, sh.gap, sh.wander = 3, -8.7, 0.9
+		sh.lag, sh.gap, sh.wander = 2, -8.7, 1
 		return Spec{"kraken", base, "USD", priceDecimals, 8, minQty, "0.5", sh}
 	}
 	tether := func(s Spec) Spec {
