@@ -25,7 +25,7 @@ func (s *State) Apply(e *order.Event, hash string) error {
 	if err := s.fold(e); err != nil {
 		return err
 	}
-	s.Version, s.Hash = e.Version, hash
+	s.Version, s.Hash, s.At = e.Version, hash, e.At
 	s.CommandSeq = max(s.CommandSeq, e.CommandSeq)
 	if e.CommandID != "" {
 		s.Commands = append(s.Commands, Folded{ID: e.CommandID, At: e.At})

@@ -24,7 +24,7 @@ func (s *State) Command(cmd *order.Command, seq uint64, at time.Time, m *twap.Ma
 	if s.folded[cmd.ID] {
 		return order.Event{}, false
 	}
-	at = at.UTC().Round(0)
+	at = s.notBefore(at)
 	e, refused := s.answer(cmd, at, m)
 	if refused != nil {
 		e = s.refusal(cmd, refused, at)

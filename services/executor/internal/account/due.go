@@ -29,7 +29,7 @@ func (s *State) Due(at time.Time, m *twap.Market) (order.Event, bool) {
 	if next == nil || next.due.After(at) {
 		return order.Event{}, false
 	}
-	at = at.UTC().Round(0)
+	at = s.notBefore(at)
 	sc := s.scene(next.work, at, m)
 	switch w := next.work; next.step {
 	case twap.Arrive:
@@ -73,7 +73,7 @@ func (s *State) funds(w *twap.Work) decimal.Decimal {
 // event is the next event of the account, without what it says.
 func (s *State) event(t order.EventType, id string, at time.Time) order.Event {
 	return order.Event{
-		Account: s.ID, Version: s.Version + 1, Prev: s.Hash, ID: id, Type: t, At: at.UTC().Round(0), Epoch: s.cfg.Epoch,
+		Account: s.ID, Version: s.Version + 1, Prev: s.Hash, ID: id, Type: t, At: at, Epoch: s.cfg.Epoch,
 	}
 }
 
@@ -206,20 +206,12 @@ func (s *State) ended(w *twap.Work, o *order.Order, id string, sc *twap.Scene) o
 	var entry ledger.Entry
 	release(&entry, o, keep)
 	e := s.about(o, order.OrderEnded, id, sc.At)
-	marks := w.MarksAt(sc.Market, earlier(sc.At, o.EndsAt))
+	marks := w.MarksAt(sc.Market, sc.At)
 	e.Marks = &marks
 	if err := s.post(&e, &entry); err != nil {
 		o.Reserved = w.Order.Reserved // it stays where it is rather than go missing
 	}
 	return e
-}
-
-// earlier returns the earlier of two instants.
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }
 
 func (s *State) report(w *twap.Work, sc *twap.Scene) order.Event {

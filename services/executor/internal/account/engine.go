@@ -43,7 +43,7 @@ func (e *Engine) Step(at time.Time, in *Input) ([]order.Event, error) {
 		}
 		ev, ok := e.State.Due(due, e.Market)
 		if !ok {
-			break
+			continue // a first look after a restart: what is due next lies ahead
 		}
 		if err := e.carryOut(&ev); err != nil {
 			return out, err

@@ -214,7 +214,7 @@ func (s *stage) refold() *account.State {
 	return refold(s.t, s.events, s.cfg)
 }
 
-func refold(t testing.TB, events []order.Event, cfg *account.Config) *account.State {
+func refold(t tb, events []order.Event, cfg *account.Config) *account.State {
 	t.Helper()
 	state := account.New(owner, cfg)
 	for i := range events {

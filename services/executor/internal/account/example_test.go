@@ -42,7 +42,7 @@ func TestTheWorkedExamplesComeOutToTheLastDigit(t *testing.T) {
 	}
 }
 
-func dump(t testing.TB, events []order.Event) string {
+func dump(t tb, events []order.Event) string {
 	t.Helper()
 	var out strings.Builder
 	for i := range events {

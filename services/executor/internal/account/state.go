@@ -41,6 +41,7 @@ type State struct {
 	ID         order.AccountID `json:"account"`
 	Version    uint64          `json:"v"`    // of the last event
 	Hash       string          `json:"hash"` // of the last event's bytes
+	At         time.Time       `json:"at"`   // of the last event; the next is not before it, whatever a clock says
 	Opened     bool            `json:"opened"`
 	CommandSeq uint64          `json:"command_seq"` // the largest folded in
 	Ledger     ledger.Ledger   `json:"ledger"`
@@ -157,6 +158,16 @@ func (s *State) Resume(at time.Time) {
 	s.replanAll()
 }
 
+// notBefore returns an instant as events are stamped: UTC without a monotonic part, and not before the last event. A clock
+// that was set back, or that of the executor before us, must not make an account's time run backwards.
+func (s *State) notBefore(at time.Time) time.Time {
+	at = at.UTC().Round(0)
+	if at.Before(s.At) {
+		return s.At
+	}
+	return at
+}
+
 // replanAll works the agenda out anew.
 func (s *State) replanAll() {
 	s.agenda = s.agenda[:0]
@@ -196,8 +207,8 @@ func (s *State) setWake() {
 			s.wake = s.agenda[i].due
 		}
 	}
-	if s.rejoin && (len(s.agenda) == 0 || s.resumed.Before(s.wake)) {
-		s.wake = s.resumed
+	if s.rejoin || s.wake.Before(s.resumed) {
+		s.wake = s.resumed // what fell due before is seen now
 	}
 }
 

@@ -106,7 +106,7 @@ func (w *Work) fills(sc *Scene, s *order.Slice, c *cursor, b *market.Book, takes
 	seen := look(w.sources(sc.Market), sc.At, w.stale())
 	mid := known(seen.mid())
 	if mid == nil {
-		mid = w.MarksAt(sc.Market, sc.At).Mid
+		mid = w.MarksAt(sc.Market, sc.At).Mid // of an arrival behind the end: the last of the window
 	}
 	far, _ := seen.far(w.Order.Side)
 	var out []order.Fill

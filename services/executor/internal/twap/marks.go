@@ -30,6 +30,9 @@ func (m *Market) follow(id order.ID, set routing, since time.Time, marks order.M
 		return false
 	}
 	ms := since.UnixMilli()
+	if at := marks.At; !at.IsZero() && at.UnixMilli() > ms {
+		ms = at.UnixMilli() // another executor's clock was ahead: nothing is counted twice
+	}
 	s.followers++
 	m.unfollow(id)
 	if len(m.followers) >= m.prune {
@@ -120,15 +123,25 @@ func carry(marks order.Marks, at int64) order.Marks {
 	return marks
 }
 
-// Follow makes a restored order a follower again, unless it is one.
+// Follow makes a restored order a follower again, unless it is one. Its marks go on from where they are, at most to the end
+// of its window.
 func (w *Work) Follow(m *Market, at time.Time) {
 	if m.followers[w.Order.ID] == nil {
-		m.follow(w.Order.ID, w.routing(), at, w.Marks, w.Order.EndsAt)
+		m.follow(w.Order.ID, w.routing(), w.within(at), w.Marks, w.Order.EndsAt)
 	}
 }
 
-// MarksAt returns the order's marks at an instant. Those of an order whose time is over stand still.
+// within cuts an instant to the end of the window, behind which nothing is marked.
+func (w *Work) within(at time.Time) time.Time {
+	if at.After(w.Order.EndsAt) {
+		return w.Order.EndsAt
+	}
+	return at
+}
+
+// MarksAt returns the order's marks at an instant of its window.
 func (w *Work) MarksAt(m *Market, at time.Time) order.Marks {
+	at = w.within(at)
 	w.Follow(m, at)
 	marks, ok := m.marks(w.Order.ID, at.UnixMilli())
 	if !ok { // no room for its series: as after a restart at this instant

@@ -135,6 +135,9 @@ func (w *Work) dues(a *order.Amendment, sc *Scene, out *Replan) ([]time.Time, *o
 	if len(dues) == 0 {
 		return nil, invalid("validation_failed", "ends_at", "no slice starts before it; the next is due "+next.Format(time.RFC3339Nano))
 	}
+	if f := sc.Market.followers[w.Order.ID]; f != nil && f.until.Before(end.Add(grace)) {
+		f.until = end.Add(grace)
+	}
 	out.Order.EndsAt = end
 	return dues, nil
 }

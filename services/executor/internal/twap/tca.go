@@ -19,7 +19,7 @@ func (w *Work) Report(m *Market, at time.Time) order.Report {
 	if at.Before(upTo) {
 		upTo = at
 	}
-	marks := w.Marks // a canceled order's stand still
+	marks := w.Marks // those of a canceled order stand still
 	if w.Order.Status != order.Canceled {
 		marks = w.MarksAt(m, upTo)
 	}
