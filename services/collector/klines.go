@@ -217,14 +217,18 @@ func (k *klines) backward(ctx context.Context, l *exchange.Listing, base time.Du
 	var all []market.Candle
 	end := w.end()
 	for range maxPages {
-		limit := min(k.exchange.Traits().CandleRows, need)
+		limit := k.exchange.Traits().CandleRows
+		if !k.exchange.Traits().SparseRows {
+			limit = min(limit, need)
+		}
 		page, err := k.page(ctx, l, base, time.Time{}, end, limit, now)
 		if err != nil {
 			return nil, err
 		}
 		page = page[max(len(page)-limit, 0):]
 		all = append(page, all...)
-		if need -= len(page); need <= 0 || len(page) < limit {
+		// What is rare has short pages all the way; an empty one is taken as the beginning of all.
+		if need -= len(page); need <= 0 || len(page) == 0 || len(page) < limit && !k.exchange.Traits().SparseRows {
 			break
 		}
 		end = page[0].OpenTime
@@ -243,10 +247,15 @@ func (k *klines) forward(ctx context.Context, l *exchange.Listing, base time.Dur
 			return nil, err
 		}
 		all = append(all, page...)
-		if len(page) < limit {
-			break
+		switch {
+		case k.exchange.Traits().SparseRows:
+			at = at.Add(time.Duration(limit) * base)
+		case len(page) < limit:
+			return all, nil
+		default:
+			at = page[len(page)-1].OpenTime.Add(base)
 		}
-		if at = page[len(page)-1].OpenTime.Add(base); !at.Before(end) {
+		if !at.Before(end) {
 			break
 		}
 	}

@@ -95,6 +95,7 @@ type Traits struct {
 	Weight      int           // REST weight allowed …
 	WeightPer   time.Duration // … per this time
 	CandleRows  int           // rows of one candle call
+	SparseRows  bool          // intervals without trades have no row, so a short answer need not be the last
 	LossProven  bool          // a lost message shows at the book's next one, so an unreadable frame needs no action
 	MaxLifetime time.Duration // the exchange ends a connection after this; 0 unknown
 	Greets      bool          // nothing may be sent on a new connection before OnWelcome

@@ -43,6 +43,7 @@ func (Exchange) Traits() exchange.Traits {
 		Weight:     5, // of about 10
 		WeightPer:  time.Second,
 		CandleRows: 300, // asking for more is an error
+		SparseRows: true,
 	}
 }
 
