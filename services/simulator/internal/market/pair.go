@@ -117,13 +117,13 @@ func (p *Pair) touchSize() int64 {
 	return p.steps(p.touch * math.Exp(sigma*z))
 }
 
+// coarse says that the ticks are so wide that nearly each of them holds a level.
+func (p *Pair) coarse() bool { return 25*p.bps() < 120 }
+
 // levelSize draws a size for another level: heavy-tailed, with the mean that makes up the depth.
 func (p *Pair) levelSize() int64 {
 	const sigma = 1.5
 	mean := 0.8 * p.depth * p.reach() / p.bps() / p.target()
-	if p.reach() > 26*p.bps() { // coarse ticks: the depth is not spread over the longer reach
-		mean = 0.8 * p.depth * 25 / p.target()
-	}
 	return p.steps(p.rng.lognormal(mean*math.Exp(-sigma*sigma/2), sigma))
 }
 
@@ -139,8 +139,12 @@ func (p *Pair) populate(fair float64) {
 			touch = bid
 		}
 		seen := map[int64]int64{touch: p.touchSize()}
-		for range int(p.target()) {
-			seen[p.away(side.bid, touch, 1+p.rng.float()*p.reach())] = p.levelSize()
+		for i := range int(p.target()) {
+			distance := 1 + p.rng.float()*p.reach()
+			if p.coarse() {
+				distance = float64(i + 1)
+			}
+			seen[p.away(side.bid, touch, distance)] = p.levelSize()
 		}
 		for range int(p.target() / 4) {
 			seen[p.away(side.bid, touch, p.outer())] = p.levelSize()

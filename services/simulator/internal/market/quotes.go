@@ -42,8 +42,12 @@ func (p *Pair) move(up bool, behind int64) {
 	}
 	distance := math.Abs(float64(p.front(up) - behind))
 	room := math.Min(distance, p.reach()) // a jump of many reaches, as after a pause, fills no more than one
-	for range int(room/p.reach()*p.target() + p.rng.float()) {
-		p.set(up, p.away(up, p.front(up), 1+p.rng.float()*room), p.levelSize())
+	for i := range int(room/p.reach()*p.target() + p.rng.float()) {
+		behindTouch := 1 + p.rng.float()*room
+		if p.coarse() {
+			behindTouch = float64(i + 1)
+		}
+		p.set(up, p.away(up, p.front(up), behindTouch), p.levelSize())
 		p.set(!up, p.away(!up, p.front(!up), p.reach()-p.rng.float()*room), p.levelSize())
 	}
 	p.prune()
@@ -119,8 +123,11 @@ func (p *Pair) shuffle() {
 			behind = 1 + int(p.rng.exponential()*20)
 		}
 		if i := len(side.levels) - 1 - behind; i >= 0 {
-			qty := int64(0)
-			if p.rng.hit(0.25) {
+			qty, stays := int64(0), 0.25
+			if p.coarse() {
+				stays = 0.85
+			}
+			if p.rng.hit(stays) {
 				qty = p.levelSize()
 			}
 			p.set(bid, side.levels[i].Price, qty)

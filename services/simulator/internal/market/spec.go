@@ -88,15 +88,15 @@ func Pairs() []Spec {
 		{"binance", "ETH", "USDT", 2, 4, "0.0001", "5", shape{
 			touch: 8.8, thin: 1.4, thick: 0.72, depth: 60, dense: 36, changes: 11, orders: 7.6, order: 0.045, sticky: 0.62}},
 		{"binance", "SOL", "USDT", 2, 3, "0.001", "5", shape{
-			touch: 260, thin: 1.4, thick: 0.8, depth: 400, dense: 30, changes: 9, orders: 5, order: 0.9, sticky: 0.4}},
+			touch: 260, thin: 1.4, thick: 0.8, depth: 300, dense: 30, changes: 9, orders: 5, order: 0.9, sticky: 0.4}},
 		{"binance", "XRP", "USDT", 4, 1, "0.1", "5", shape{
-			touch: 42000, thin: 1.2, thick: 0.8, depth: 70000, dense: 30, changes: 7, orders: 4, order: 180, sticky: 0.2}},
+			touch: 42000, thin: 1.2, thick: 0.8, depth: 25000, dense: 30, changes: 7, orders: 4, order: 180, sticky: 0.2}},
 		{"binance", "DOGE", "USDT", 5, 0, "1", "5", shape{
-			touch: 90000, thin: 1.2, thick: 0.8, depth: 180000, dense: 30, changes: 7, orders: 3.5, order: 900, sticky: 0.2}},
+			touch: 90000, thin: 1.2, thick: 0.8, depth: 80000, dense: 30, changes: 7, orders: 3.5, order: 900, sticky: 0.2}},
 		{"binance", "ETH", "BTC", 5, 4, "0.0001", "0.0001", shape{
-			touch: 18, thin: 1.2, thick: 0.7, depth: 20, dense: 30, changes: 4, orders: 1.5, order: 0.05, sticky: 0.1}},
+			touch: 18, thin: 1.2, thick: 0.7, depth: 7, dense: 30, changes: 4, orders: 1.5, order: 0.05, sticky: 0.1}},
 		{"binance", "PEPE", "USDT", 8, 0, "1", "1", shape{
-			touch: 2.2e9, thin: 1.1, thick: 0.7, depth: 4e8, dense: 30, changes: 5, orders: 4, order: 9e6, sticky: 0.1}},
+			touch: 2.2e9, thin: 1.1, thick: 0.7, depth: 1.5e8, dense: 30, changes: 5, orders: 4, order: 9e6, sticky: 0.1}},
 	}
 	dollar := func(base string, priceDecimals int, minQty string, sh shape) Spec {
 		sh.lag, sh.gap, sh.wander = 2, -8.7, 1
