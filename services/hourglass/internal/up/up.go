@@ -1,0 +1,142 @@
+// Package up runs the whole platform in one process: the NATS server, the simulator where one is wanted, a collector, an
+// executor and a gateway, each by the same Run as in a process of its own.
+//
+// The services talk over the bus only, here as elsewhere. The package wires them and decides nothing.
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/daemon"
+	"github.com/hourglass-trading/hourglass/services/hourglass/internal/embedded"
+)
+
+// Options are the flags of `hourglass up`.
+type Options struct {
+	Market     string   `default:"sim" placeholder:"sim|live|replay=DIR" help:"Where the books come from: a synthetic market, the real exchanges, or recordings in a folder."`
+	Listen     string   `default:"127.0.0.1:8000" placeholder:"ADDR" help:"Address of REST, WebSocket and the page."`
+	Data       string   `default:"hourglass-data" placeholder:"DIR" type:"path" help:"Folder for accounts, orders and keys. Delete it to start afresh."`
+	Seed       uint64   `default:"1" placeholder:"N" help:"Seed of the synthetic market: the same seed, the same market."`
+	Speed      float64  `default:"1" placeholder:"N" help:"Play recordings N times faster than they were recorded."`
+	Exchanges  []string `placeholder:"A,B" help:"Exchanges to collect (default: all that the market has)."`
+	Symbols    []string `placeholder:"X,Y" help:"Symbols to collect from the start, such as BTC-USDT; others are collected when somebody wants them."`
+	NATSListen string   `name:"nats-listen" placeholder:"ADDR" help:"Let direct NATS subscribers connect here (default: nobody)."`
+}
+
+// ErrInUse says that another process works on the same data folder.
+var ErrInUse = errors.New("another process uses this data folder")
+
+// readyWithin bounds the wait for the first book, after which the platform is up without one and says so.
+const readyWithin = 2 * time.Minute
+
+// Run runs the platform until ctx ends. When orders are accepted it writes one line to out: ready http://host:port.
+func Run(ctx context.Context, opt Options, getenv func(string) string, out io.Writer, log *slog.Logger) error {
+	unlock, err := lock(opt.Data)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", opt.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for clients: %w", err)
+	}
+	nats, err := embedded.Start(embedded.Config{Dir: filepath.Join(opt.Data, "nats"), Listen: opt.NATSListen}, log)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	defer embedded.Stop(nats)
+	if opt.NATSListen != "" {
+		log.Info("direct NATS subscribers may connect", "url", nats.ClientURL())
+	}
+
+	g := daemon.NewGroup(ctx)
+	p := platform{opt: opt, log: log, bus: bus.Config{InProcess: nats}}
+	err = p.start(ctx, g, ln, getenv)
+	if err != nil {
+		g.Go("start", func(context.Context) error { return err })
+	} else {
+		g.Go("ready line", func(ctx context.Context) error { return announce(ctx, ln.Addr(), out, log) })
+	}
+	err = g.Wait()
+	p.close()
+	return err
+}
+
+// lock keeps a second process off the data folder for as long as this one lives, however it ends.
+func lock(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	name := filepath.Join(filepath.Clean(dir), "lock")
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the data folder: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %s (%w)", ErrInUse, dir, err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+// announce waits until the gateway is ready and says so.
+func announce(ctx context.Context, addr net.Addr, out io.Writer, log *slog.Logger) error {
+	url := "http://" + addr.String()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(readyWithin)
+	for !answers(ctx, url+"/readyz") {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-late:
+			log.Warn("no book yet: orders are refused until an exchange is reached", "see", url+"/readyz")
+		case <-tick.C:
+		}
+	}
+	if _, err := fmt.Fprintln(out, "ready "+url); err != nil {
+		return fmt.Errorf("say that orders are accepted: %w", err)
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func answers(ctx context.Context, url string) bool {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return false
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	return res.Body.Close() == nil && res.StatusCode == http.StatusOK
+}
+
+// environment lays settings over an environment: the services read theirs from it, as they do in processes of their own.
+func environment(getenv func(string) string, settings map[string]string) func(string) string {
+	return func(key string) string {
+		if v, ok := settings[key]; ok {
+			return v
+		}
+		return getenv(key)
+	}
+}
+
+func joined(list []string) string { return strings.Join(list, ",") }
+
+func float(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
