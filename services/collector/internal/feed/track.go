@@ -146,6 +146,9 @@ func (s *shard) apply(t *track, u *book.Update, at time.Time) {
 		t.again(at, err, 0)
 	case book.Broke:
 		s.broke(t, err, at)
+		if errors.Is(err, book.ErrGap) { // what shows the loss is itself no loss: it is the first of the new buffer
+			_, _ = t.book.Apply(u)
+		}
 	case book.Waiting:
 		t.reason = "waiting for the first message after the snapshot"
 	case book.Ignored:
