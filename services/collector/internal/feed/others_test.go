@@ -115,7 +115,7 @@ func TestBooksThatStartInTheStreamAreBrokenAndMended(t *testing.T) {
 					f.Want([]*exchange.Listing{listing(t, "BTC", "USDT", x.wire)})
 					after(3*time.Second + x.quiet)
 					const symbol market.Symbol = "BTC-USDT"
-					if got, want := k.path(symbol), "down gapped live gapped live"; got != want {
+					if got, want := k.path(symbol), "gapped live gapped live"; got != want {
 						t.Errorf("states %q, want %q", got, want)
 					}
 					if stats := f.Stats(); stats.Resyncs != 1 || stats.BadFrames != 0 || stats.Reconnects != 0 {
@@ -161,7 +161,7 @@ func TestARefusedListingHarmsNoOther(t *testing.T) {
 					if got := k.path("BTC-USDT"); !strings.HasSuffix(got, "live") {
 						t.Errorf("the other's states %q, want it live", got)
 					}
-					if got := k.path("NO-USDT"); got != "down gapped" {
+					if got := k.path("NO-USDT"); got != "gapped" {
 						t.Errorf("the refused one's states %q", got)
 					}
 				})
