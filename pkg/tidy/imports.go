@@ -34,7 +34,8 @@ var arrows = slices.Concat([]row{
 	{zone: "services/executor/internal/ledger", may: words, std: true},
 	{zone: "services/executor/internal/twap", may: words, std: true},
 	{zone: "services/executor/internal/account", may: slices.Concat(words, []string{"services/executor/internal/ledger", "services/executor/internal/twap"}), std: true},
-	{zone: "services/simulator/internal/market", may: words, std: true},
+	{zone: "services/simulator/internal/market", may: slices.Concat(words, []string{"services/simulator/internal/span"}), std: true},
+	{zone: "services/simulator/internal/span", std: true},
 
 	{zone: "services/hourglass", may: []string{
 		"services/collector", "services/executor", "services/gateway", "services/simulator", "pkg/daemon", "pkg/bus", "pkg/client/...",

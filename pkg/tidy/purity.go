@@ -13,6 +13,7 @@ var pure = []string{
 	"services/collector/internal/book", "services/collector/internal/candle", "services/collector/internal/exchange",
 	"services/executor/internal/twap", "services/executor/internal/ledger", "services/executor/internal/account",
 	"services/simulator/internal/market",
+	"services/simulator/internal/span",
 }
 
 // worldly are the imports that reach outside a pure function, with all below them.
