@@ -95,7 +95,8 @@ func parseListing(raw []byte) (exchange.Listing, error) {
 		return l, fmt.Errorf("%w: %.40q, %.20q", exchange.ErrInstrument, l.Native, in.ProductType) // it would go into addresses as it is
 	}
 	l.Finer()
-	return l, l.Complete()
+	err := l.Complete()
+	return l, err
 }
 
 // Intervals returns the candle intervals.
