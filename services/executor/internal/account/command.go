@@ -163,7 +163,7 @@ func (s *State) create(p *order.Params, at time.Time, m *twap.Market) (order.Eve
 	if s.byID[id] != nil {
 		return order.Event{}, conflict("token_id_exists", "the account has an order with this token_id")
 	}
-	if len(s.agenda) >= maxOpen {
+	if s.agenda.Len() >= maxOpen {
 		return order.Event{}, conflict("too_many_open_orders", "the account has as many open orders as it may have")
 	}
 	profile, err := s.cfg.profile(p.Preset)

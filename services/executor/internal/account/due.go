@@ -15,20 +15,22 @@ import (
 // before starts, these before slices, these before ends, and orders come by acceptance. It costs nothing while Wake lies
 // ahead.
 func (s *State) Due(at time.Time, m *twap.Market) (order.Event, bool) {
-	if at.Before(s.wake) || len(s.agenda) == 0 && !s.rejoin {
+	if at.Before(s.wake) || s.agenda.Len() == 0 && !s.rejoin {
 		return order.Event{}, false
 	}
 	if s.rejoin {
 		s.rejoin = false
-		for i := range s.agenda {
-			s.agenda[i].work.Follow(m, at)
+		for _, w := range s.Works {
+			if w.Final == nil {
+				w.Follow(m, at)
+			}
 		}
 		s.setWake()
 	}
-	next := s.next()
-	if next == nil || next.due.After(at) {
+	if s.agenda.Len() == 0 || s.agenda.entries[0].due.After(at) {
 		return order.Event{}, false
 	}
+	next := &s.agenda.entries[0]
 	at = s.notBefore(at)
 	sc := s.scene(next.work, at, m)
 	switch w := next.work; next.step {

@@ -8,7 +8,6 @@
 package account
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,7 +52,7 @@ type State struct {
 	cfg     *Config
 	byID    map[order.ID]*twap.Work
 	folded  map[string]bool
-	agenda  []entry // of the orders that are due for something, by acceptance
+	agenda  agenda
 	wake    time.Time
 	resumed time.Time
 	rejoin  bool // after a restart the orders have yet to follow their benchmarks
@@ -63,13 +62,6 @@ type State struct {
 type Folded struct {
 	ID string    `json:"id"`
 	At time.Time `json:"at"`
-}
-
-// entry is what an order is due for next.
-type entry struct {
-	work *twap.Work
-	due  time.Time
-	step twap.Step
 }
 
 const (
@@ -83,7 +75,9 @@ const (
 
 // New returns an account of which nothing has happened yet. It keeps cfg.
 func New(id order.AccountID, cfg *Config) *State {
-	return &State{ID: id, cfg: cfg, byID: map[order.ID]*twap.Work{}, folded: map[string]bool{}}
+	return &State{
+		ID: id, cfg: cfg, byID: map[order.ID]*twap.Work{}, folded: map[string]bool{}, agenda: agenda{places: map[*twap.Work]int{}},
+	}
 }
 
 // Restore reads a snapshot that json.Marshal made of a State.
@@ -149,7 +143,7 @@ func (s *State) Report(id order.ID, at time.Time, m *twap.Market) (order.Report,
 }
 
 // Wake returns when Due may have something; false while nothing is planned.
-func (s *State) Wake() (time.Time, bool) { return s.wake, len(s.agenda) > 0 || s.rejoin }
+func (s *State) Wake() (time.Time, bool) { return s.wake, s.agenda.Len() > 0 || s.rejoin }
 
 // Resume tells the account, read back from its events, when the executor came back: what fell due before is missed, what
 // was on its way is closed without a fill. It records nothing; Due then has the events.
@@ -166,60 +160,4 @@ func (s *State) notBefore(at time.Time) time.Time {
 		return s.At
 	}
 	return at
-}
-
-// replanAll works the agenda out anew.
-func (s *State) replanAll() {
-	s.agenda = s.agenda[:0]
-	for _, w := range s.Works {
-		if due, step, ok := w.Next(s.resumed); ok {
-			s.agenda = append(s.agenda, entry{w, due, step})
-		}
-	}
-	s.setWake()
-}
-
-// replan works out what one order is due for next.
-func (s *State) replan(w *twap.Work) {
-	due, step, ok := w.Next(s.resumed)
-	for i := range s.agenda {
-		if s.agenda[i].work != w {
-			continue
-		}
-		if ok {
-			s.agenda[i] = entry{w, due, step}
-		} else {
-			s.agenda = append(s.agenda[:i], s.agenda[i+1:]...)
-		}
-		s.setWake()
-		return
-	}
-	if ok {
-		s.agenda = append(s.agenda, entry{w, due, step})
-	}
-	s.setWake()
-}
-
-func (s *State) setWake() {
-	s.wake = time.Time{}
-	for i := range s.agenda {
-		if i == 0 || s.agenda[i].due.Before(s.wake) {
-			s.wake = s.agenda[i].due
-		}
-	}
-	if s.rejoin || s.wake.Before(s.resumed) {
-		s.wake = s.resumed // what fell due before is seen now
-	}
-}
-
-// next returns what is due first: by time, then by step, then by acceptance.
-func (s *State) next() *entry {
-	var first *entry
-	for i := range s.agenda {
-		e := &s.agenda[i]
-		if first == nil || cmp.Or(e.due.Compare(first.due), cmp.Compare(e.step, first.step)) < 0 {
-			first = e
-		}
-	}
-	return first
 }

@@ -22,6 +22,8 @@ const (
 // their fills and live as long as the profile of their order says.
 type Memory struct {
 	Taken []Taken `json:"taken"`
+
+	next time.Time // before which none is wholly back; zero if that is not known
 }
 
 // Taken is one fill as the memory keeps it.
@@ -67,12 +69,28 @@ func (m *Memory) Remember(w *Work, fills []order.Fill) {
 			Exchange: f.Exchange, Symbol: w.Order.Symbol, Side: f.Side, Price: f.Price, Steps: steps,
 			At: f.At, ForMS: forMS, Order: w.Order.ID,
 		})
+		m.expect(&m.Taken[len(m.Taken)-1], len(m.Taken) == 1)
 	}
 }
 
-// Forget drops what has come back at an instant.
+// Forget drops what has come back at an instant. It looks through the list only when something has.
 func (m *Memory) Forget(at time.Time) {
+	if len(m.Taken) == 0 || at.Before(m.next) {
+		return
+	}
 	m.Taken = slices.DeleteFunc(m.Taken, func(t Taken) bool { return t.left(at) == 0 })
+	m.next = time.Time{}
+	for i := range m.Taken {
+		m.expect(&m.Taken[i], i == 0)
+	}
+}
+
+// expect lets next be no later than when t is wholly back.
+func (m *Memory) expect(t *Taken, first bool) {
+	back := t.At.Add(time.Duration(t.ForMS) * time.Millisecond).Truncate(time.Millisecond)
+	if first || back.Before(m.next) {
+		m.next = back
+	}
 }
 
 // recall returns what concerns an order: its symbol and side, within its scope.

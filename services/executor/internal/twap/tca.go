@@ -2,10 +2,12 @@ package twap
 
 import (
 	"cmp"
+	"math/big"
 	"slices"
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
+	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 )
 
@@ -59,37 +61,65 @@ func (w *Work) benchmarks(r *order.Report, marks order.Marks, upTo time.Time) {
 	r.ParticipationRate = rounded(quo(filled, exactly(marks.Volume)), ratioDecimals)
 	length := upTo.UnixMilli() - o.StartsAt.UnixMilli()
 	r.BenchmarkCoverage = rounded(quo(whole(marks.KnownMS), whole(length)), ratioDecimals)
-	var sum rat = whole(0)
+	var sum decimal.Decimal
+	var c decimal.Calc
 	seen := int64(0)
 	for i := range w.Slices {
 		if mid := w.Slices[i].DecisionMid; mid != nil && !w.Slices[i].Sweep {
-			sum, seen = add(sum, exactly(*mid)), seen+1
+			sum, seen = c.Add(sum, *mid), seen+1
 		}
 	}
-	schedule := quo(sum, whole(seen))
+	schedule := quo(exactly(sum), whole(seen))
 	r.TWAPSchedule = rounded(schedule, priceDecimals)
 	r.SlippageTWAPScheduleBps = bpsOf(s, average, schedule)
 }
 
-// costs splits what trading cost against the arrival mid, fill by fill.
+// costs splits what trading cost against the arrival mid, fill by fill. The sums are decimals, exact and quick; where one
+// does not fit 38 digits, or a mid was never known, they are not known.
 func (w *Work) costs(r *order.Report) {
-	s := sign(w.Order.Side)
-	arrival := maybe(r.ArrivalMid)
-	timing, spread, depth, effective := whole(0), whole(0), whole(0), whole(0)
+	var c decimal.Calc
+	var timing, spread, depth decimal.Decimal
+	effective := map[decimal.Decimal]decimal.Decimal{} // Σ quantity × 2s(price − mid), by mid
+	ok := r.ArrivalMid != nil
 	for i := range w.Slices {
 		for j := range w.Slices[i].Fills {
 			f := &w.Slices[i].Fills[j]
-			q, mid, far, price := mul(s, exactly(f.Quantity)), maybe(f.Mid), exactly(f.Touch), exactly(f.Price)
-			timing = add(timing, mul(q, sub(mid, arrival)))
-			spread = add(spread, mul(q, sub(far, mid)))
-			depth = add(depth, mul(q, sub(price, far)))
-			effective = add(effective, quo(mul(mul(whole(2), q), sub(price, mid)), mid))
+			if ok = ok && f.Mid != nil; !ok {
+				break
+			}
+			q := f.Quantity
+			if f.Side == market.Sell {
+				q = q.Neg()
+			}
+			timing = c.Add(timing, c.Mul(q, c.Sub(*f.Mid, *r.ArrivalMid)))
+			spread = c.Add(spread, c.Mul(q, c.Sub(f.Touch, *f.Mid)))
+			depth = c.Add(depth, c.Mul(q, c.Sub(f.Price, f.Touch)))
+			effective[*f.Mid] = c.Add(effective[*f.Mid], c.Mul(c.Add(q, q), c.Sub(f.Price, *f.Mid)))
 		}
 	}
-	r.CostBreakdown = order.CostBreakdown{
-		Timing: money(timing), HalfSpread: money(spread), Depth: money(depth), TradingTotal: money(add(add(timing, spread), depth)),
+	total := c.Add(c.Add(timing, spread), depth)
+	if ok = ok && c.Err() == nil; !ok {
+		return
 	}
-	r.EffectiveSpreadBps = rounded(mul(quo(effective, exactly(w.Order.FilledQuantity)), whole(10_000)), bpsDecimals)
+	r.CostBreakdown = order.CostBreakdown{Timing: &timing, HalfSpread: &spread, Depth: &depth, TradingTotal: &total}
+	r.EffectiveSpreadBps = rounded(mul(quo(weighed(effective), exactly(w.Order.FilledQuantity)), whole(10_000)), bpsDecimals)
+}
+
+// weighed sums each amount divided by its key. Exactly, the denominators would multiply up to millions of digits; cut to
+// spareDecimals each, the terms are as good for a result of four decimals. Map order does not show in a sum of integers.
+func weighed(amounts map[decimal.Decimal]decimal.Decimal) rat {
+	const spareDecimals = 60
+	scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(spareDecimals), nil)
+	sum := new(big.Int)
+	for mid, amount := range amounts {
+		term := quo(exactly(amount), exactly(mid))
+		if term == nil {
+			return nil
+		}
+		n := new(big.Int).Mul(term.Num(), scale)
+		sum.Add(sum, n.Quo(n, term.Denom()))
+	}
+	return new(big.Rat).SetFrac(sum, scale)
 }
 
 // shortfall compares with an order that was filled at the decision mid at once.
@@ -116,11 +146,9 @@ func (w *Work) adherence(r *order.Report, upTo time.Time) {
 	slices.SortStableFunc(fills, func(a, b order.Fill) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Slice, b.Slice))
 	})
-	quantity := exactly(w.Order.Quantity)
-	sum, behind := whole(0), whole(0)
-	count := int64(0)
-	var done decimal.Decimal
+	var sum, behind, done decimal.Decimal
 	var c decimal.Calc
+	count := int64(0)
 	for i := range w.Slices {
 		s := &w.Slices[i]
 		if s.Sweep || s.Status == order.SliceCanceled {
@@ -135,18 +163,14 @@ func (w *Work) adherence(r *order.Report, upTo time.Time) {
 			done = c.Add(done, fills[0].Quantity)
 			fills = fills[1:]
 		}
-		d := quo(sub(exactly(done), exactly(s.CumulativePlanned)), quantity)
+		short := c.Sub(s.CumulativePlanned, done)
 		count++
-		if d.Sign() < 0 {
-			d = mul(d, whole(-1))
-			if d.Cmp(behind) > 0 {
-				behind = d
-			}
-		}
-		sum = add(sum, d)
+		behind = behind.Max(short)
+		sum = c.Add(sum, short.Abs())
 	}
 	if count > 0 && c.Err() == nil {
-		r.ScheduleMeanAbsDeviation = rounded(quo(sum, whole(count)), ratioDecimals)
-		r.ScheduleMaxBehind = rounded(behind, ratioDecimals)
+		quantity := exactly(w.Order.Quantity)
+		r.ScheduleMeanAbsDeviation = rounded(quo(exactly(sum), mul(quantity, whole(count))), ratioDecimals)
+		r.ScheduleMaxBehind = rounded(quo(exactly(behind), quantity), ratioDecimals)
 	}
 }
