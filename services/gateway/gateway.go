@@ -66,7 +66,9 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	views.Go("market view", parts.Market.Run)
 	views.Go("account view", parts.Accounts.Run)
 	edge := daemon.NewGroup(ctx)
-	edge.Go("http server", func(ctx context.Context) error { return serve(ctx, listener, handler, log) })
+	srv := newServer(handler, log)
+	edge.Go("http server", func(context.Context) error { return serve(srv, listener) })
+	edge.Go("http server's end", func(ctx context.Context) error { return stopServer(ctx, srv) })
 	edge.Go("streams", hub.Run)
 	edge.Go("health", func(ctx context.Context) error {
 		return daemon.ListenAndServe(ctx, cfg.HealthListen, health.Handler())
@@ -170,27 +172,30 @@ func notReady(checks map[string]string) error {
 	return errors.Join(faults...)
 }
 
-// serve answers requests until ctx ends, and those under way for five seconds more.
-func serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
-	srv := &http.Server{
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(netutil.LimitListener(tuned{listener}, maxConns)) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
-	case <-ctx.Done():
+}
+
+func serve(srv *http.Server, listener net.Listener) error {
+	err := srv.Serve(netutil.LimitListener(tuned{listener}, maxConns))
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
 	}
+	return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+}
+
+// stopServer waits for the end of ctx, lets the requests under way finish, and cuts off those that do not.
+func stopServer(ctx context.Context, srv *http.Server) error {
+	<-ctx.Done()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
-	err := srv.Shutdown(grace)
-	if err != nil {
-		err = srv.Close() // a client that will not finish is cut off
+	if err := srv.Shutdown(grace); err != nil {
+		return srv.Close()
 	}
-	<-served
-	return err
+	return nil
 }
 
 // tuned bounds the send buffer of each connection.

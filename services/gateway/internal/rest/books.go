@@ -97,6 +97,11 @@ func (s *server) books(ctx context.Context, instruments []market.Instrument) ([]
 	if !view.AnyLive(within, feeds) && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	if len(feeds) > 1 {
+		soon, cancel := context.WithTimeout(ctx, time.Second)
+		view.Settled(soon, feeds)
+		cancel()
+	}
 	books, known := make([]*market.Book, len(feeds)), 0
 	for i, f := range feeds {
 		if books[i], err = f.Book(time.Now()); err != nil {

@@ -82,12 +82,16 @@ func newEcho(parts Parts) (*echo.Echo, error) {
 	e.HTTPErrorHandler = s.fail
 	// The default trusts X-Forwarded-For from anybody, and the limits per address with it.
 	e.IPExtractor = echo.ExtractIPDirect()
-	e.Use(s.identify, s.recover, s.secure, s.admit, c.validate)
+	e.Use(s.identify, s.recover, s.secure)
 
+	checks := make(map[string][]echo.MiddlewareFunc, len(c.operations))
+	for _, op := range c.operations {
+		checks[op.id] = []echo.MiddlewareFunc{wholePath, s.admit(op), op.validate}
+	}
 	handlers := NewStrictHandler(s, nil)
-	RegisterHandlersWithBaseURL(e, handlers, versioned)
-	RegisterHandlers(&selected{Echo: e, contract: c}, handlers)
-	s.registerByHand(e)
+	RegisterHandlersWithOptions(e, handlers, RegisterHandlersOptions{BaseURL: versioned, OperationMiddlewares: checks})
+	RegisterHandlersWithOptions(&selected{Echo: e, contract: c}, handlers, RegisterHandlersOptions{OperationMiddlewares: checks})
+	s.registerByHand(e, checks)
 	return e, nil
 }
 
@@ -120,7 +124,7 @@ func (s *selected) DELETE(path string, h echo.HandlerFunc, m ...echo.MiddlewareF
 }
 
 // registerByHand registers what is no JSON request and answer.
-func (s *server) registerByHand(e *echo.Echo) {
+func (s *server) registerByHand(e *echo.Echo, checks map[string][]echo.MiddlewareFunc) {
 	docs := echo.WrapHandler(v5emb.New("Hourglass", "/openapi.json", "/docs"))
 	page := func(ctx echo.Context) error {
 		// Swagger UI configures itself by a script in its page and styles its parts one by one.
@@ -144,11 +148,11 @@ func (s *server) registerByHand(e *echo.Echo) {
 	for _, prefix := range []string{versioned, unprefixed} {
 		e.GET(prefix+"/openapi.json", func(ctx echo.Context) error {
 			return ctx.Blob(http.StatusOK, echo.MIMEApplicationJSON, s.contract.document)
-		})
-		e.GET(prefix+"/docs", index)
-		e.GET(prefix+"/ws", stream)
+		}, checks["getOpenAPI"]...)
+		e.GET(prefix+"/docs", index, checks["getDocs"]...)
+		e.GET(prefix+"/ws", stream) // it knows other ways to say who one is, and lasts longer than a request
 	}
-	e.GET("/docs/*", page)
+	e.GET("/docs/*", page, s.admit(s.contract.operations["GET /docs"]))
 }
 
 // identify gives each request an id, which its answer and our log carry. A client's own is not taken: it could be made to
@@ -199,27 +203,22 @@ func caller(ctx context.Context) auth.Identity {
 }
 
 // admit finds out who calls, asks for a token where the contract does, and counts the request against its limit.
-func (s *server) admit(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(ctx echo.Context) error {
-		req := ctx.Request()
-		op := s.contract.operations[req.Method+" "+ctx.Path()]
-		if op != nil && op.id == "openStream" {
-			return next(ctx) // it knows other ways to say who one is, and lasts longer than a request
-		}
-		id, err := s.identity(req)
-		if err != nil && op != nil && !op.public {
-			if limited := s.count(ctx, op, auth.Identity{}); limited != nil {
-				return limited
+func (s *server) admit(op *operation) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(ctx echo.Context) error {
+			req := ctx.Request()
+			id, fault := s.identity(req) // of a public route a token only says whose limit it is
+			if err := s.count(ctx, op, id); err != nil {
+				return err
 			}
-			return err
+			if fault != nil && !op.public {
+				return fault
+			}
+			within, cancel := context.WithTimeout(context.WithValue(req.Context(), identityKey{}, id), requestTimeout)
+			defer cancel()
+			ctx.SetRequest(req.WithContext(within))
+			return next(ctx)
 		}
-		if err := s.count(ctx, op, id); err != nil {
-			return err
-		}
-		within, cancel := context.WithTimeout(context.WithValue(req.Context(), identityKey{}, id), requestTimeout)
-		defer cancel()
-		ctx.SetRequest(req.WithContext(within))
-		return next(ctx)
 	}
 }
 
@@ -237,14 +236,13 @@ func (s *server) identity(req *http.Request) (auth.Identity, error) {
 
 // count takes a token from the bucket that a request belongs to.
 func (s *server) count(ctx echo.Context, op *operation, id auth.Identity) error {
-	if s.Limits.Off || (op != nil && (op.id == "getHealth" || op.id == "getReadiness")) {
-		return nil
-	}
 	address := addressKey(ctx.RealIP())
-	if op != nil && (op.id == "register" || op.id == "login" || op.id == "token") {
+	switch {
+	case s.Limits.Off, op.id == "getHealth", op.id == "getReadiness":
+		return nil
+	case op.id == "register", op.id == "login", op.id == "token":
 		return s.access.limit(ctx, address)
-	}
-	if id.Account != "" {
+	case id.Account != "":
 		return s.perUser.limit(ctx, string(id.Account))
 	}
 	return s.perIP.limit(ctx, address)

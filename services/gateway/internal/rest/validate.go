@@ -30,13 +30,9 @@ const bodyKey = "body"
 
 // validate checks a request against the contract before its handler runs: 400 for what cannot be read or a parameter out
 // of bounds, 413, 415, and 422 with all faults for a body that says what it may not.
-func (c *contract) validate(next echo.HandlerFunc) echo.HandlerFunc {
+func (o *operation) validate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ctx echo.Context) error {
-		op := c.operations[ctx.Request().Method+" "+ctx.Path()]
-		if op == nil {
-			return next(ctx)
-		}
-		if faults, err := op.checkParams(ctx); err != nil || len(faults) > 0 {
+		if faults, err := o.checkParams(ctx); err != nil || len(faults) > 0 {
 			if err != nil {
 				return badRequest("invalid_request", err.Error())
 			}
@@ -44,10 +40,21 @@ func (c *contract) validate(next echo.HandlerFunc) echo.HandlerFunc {
 			p.Errors = faults
 			return p
 		}
-		if op.body != nil {
-			if err := op.checkBody(ctx); err != nil {
+		if o.body != nil {
+			if err := o.checkBody(ctx); err != nil {
 				return err
 			}
+		}
+		return next(ctx)
+	}
+}
+
+// wholePath refuses what is no route: Echo lets the last parameter of a route take slashes too, but a slash that belongs to
+// a value is percent-encoded.
+func wholePath(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(ctx echo.Context) error {
+		if values := ctx.ParamValues(); len(values) > 0 && strings.Contains(values[len(values)-1], "/") {
+			return echo.ErrNotFound
 		}
 		return next(ctx)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/market"
@@ -44,6 +45,25 @@ func (f *Feed) Live(now time.Time) bool {
 
 // AnyLive returns true as soon as one of the feeds has a live book, false when the context ends first.
 func AnyLive(ctx context.Context, feeds []*Feed) bool {
+	return await(ctx, feeds, func() bool {
+		now := time.Now()
+		return slices.ContainsFunc(feeds, func(f *Feed) bool { return f.Live(now) })
+	})
+}
+
+// settling is how long a new feed's first book is waited for where others have theirs.
+const settling = 2 * time.Second
+
+// Settled returns when every feed has a book, or has been open for so long that none is to be expected, or when the
+// context ends.
+func Settled(ctx context.Context, feeds []*Feed) {
+	await(ctx, feeds, func() bool {
+		return !slices.ContainsFunc(feeds, func(f *Feed) bool { return f.Newest().N == 0 && time.Since(f.openedAt) < settling })
+	})
+}
+
+// await returns true as soon as done does, which is asked after each payload, false when the context ends first.
+func await(ctx context.Context, feeds []*Feed, done func() bool) bool {
 	changed := make(chan struct{}, 1) // one wake-up covers all that has happened
 	for _, f := range feeds {
 		defer f.Listen(func(Update) {
@@ -53,18 +73,14 @@ func AnyLive(ctx context.Context, feeds []*Feed) bool {
 			}
 		})()
 	}
-	for {
-		for _, f := range feeds {
-			if f.Live(time.Now()) {
-				return true
-			}
-		}
+	for !done() {
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			return false
 		}
 	}
+	return true
 }
 
 // Cut returns the best depth levels.

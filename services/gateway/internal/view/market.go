@@ -44,7 +44,7 @@ func (m *Market) Open(ctx context.Context, subject string, e market.Exchange, s 
 		m.mu.Unlock()
 		return nil, ErrTooMany
 	}
-	f = &Feed{subject: subject, exchange: e, symbol: s, users: 1}
+	f = &Feed{subject: subject, exchange: e, symbol: s, users: 1, openedAt: time.Now()}
 	stop, err := m.bus.SubscribeMarket(subject, f.receive) // does not wait for the server
 	if err != nil {
 		m.mu.Unlock()
@@ -129,6 +129,7 @@ type Feed struct {
 	subject   string
 	exchange  market.Exchange
 	symbol    market.Symbol
+	openedAt  time.Time
 	stop      func()
 	users     int       // guarded by Market.mu
 	idleSince time.Time // guarded by Market.mu
@@ -186,28 +187,5 @@ func (f *Feed) Listen(call func(Update)) (stop func()) {
 			}
 		}
 		f.listeners = rest
-	}
-}
-
-// Wait returns when a payload is there that ok approves, or with the context's error.
-func (f *Feed) Wait(ctx context.Context, ok func(Update) bool) (Update, error) {
-	found := make(chan Update, 1) // the first one is enough
-	stop := f.Listen(func(u Update) {
-		if ok(u) {
-			select {
-			case found <- u:
-			default:
-			}
-		}
-	})
-	defer stop()
-	if u := f.Newest(); u.N > 0 && ok(u) {
-		return u, nil
-	}
-	select {
-	case u := <-found:
-		return u, nil
-	case <-ctx.Done():
-		return Update{}, ctx.Err()
 	}
 }

@@ -1,0 +1,62 @@
+package gateway_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+)
+
+// document is the interface's own description, which every answer of every test is held against.
+var document = sync.OnceValues(func() (routers.Router, error) {
+	text, err := os.ReadFile("internal/rest/openapi.yaml")
+	if err != nil {
+		return nil, err
+	}
+	doc, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		return nil, err
+	}
+	if err := doc.Validate(context.Background(), openapi3.IsOpenAPI31OrLater()); err != nil {
+		return nil, err
+	}
+	return gorillamux.NewRouter(doc)
+})
+
+func validate(t *testing.T, req *http.Request, a answer) {
+	t.Helper()
+	if a.Header.Get("X-Request-Id") == "" && a.Status != http.StatusBadRequest { // the server's own 400 knows no id
+		t.Errorf("%s %s: answer %d without X-Request-Id", req.Method, req.URL, a.Status)
+	}
+	if a.Status >= 400 && !strings.HasPrefix(a.Header.Get("Content-Type"), "application/problem+json") && a.Header.Get("X-Request-Id") != "" {
+		t.Errorf("%s %s: error %d is no problem but %s", req.Method, req.URL, a.Status, a.Header.Get("Content-Type"))
+	}
+	router, err := document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") {
+		return // nothing to decode
+	}
+	route, params, err := router.FindRoute(req)
+	if err != nil {
+		return // not a documented route; the answer is a 404 or a 405, which the caller expects
+	}
+	err = openapi3filter.ValidateResponse(req.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route},
+		Status:                 a.Status, Header: a.Header, Body: io.NopCloser(bytes.NewReader(a.Body)),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
+	})
+	if err != nil {
+		t.Errorf("%s %s: answer %d is not as documented: %v\n%s", req.Method, req.URL, a.Status, err, a.Body)
+	}
+}
