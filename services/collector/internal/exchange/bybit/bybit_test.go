@@ -22,6 +22,12 @@ func TestFramesSayWhatTheyMean(t *testing.T) { exchangetest.Golden(t, Exchange{}
 
 func FuzzDecode(f *testing.F) { exchangetest.Fuzz(f, Exchange{}, listing()) }
 
+func FuzzREST(f *testing.F) {
+	exchangetest.FuzzREST(f, Exchange{},
+		`{"retCode":0,"result":{"list":[{"symbol":"BTCUSDT","baseCoin":"BTC","quoteCoin":"USDT","status":"Trading","lotSizeFilter":{"basePrecision":"0.000001","minOrderAmt":"5"},"priceFilter":{"tickSize":"0.1"}}]}}`,
+		`{"retCode":0,"result":{"list":[["1790000040000","1","3","0.5","3","10","20"]]}}`)
+}
+
 // The recording is of the depth of 50 and has two messages; it is a test of the shape and no more.
 func TestRecordingsReplay(t *testing.T) {
 	exchangetest.Run(t, exchangetest.Suite{

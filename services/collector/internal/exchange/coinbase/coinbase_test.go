@@ -21,6 +21,12 @@ func TestFramesSayWhatTheyMean(t *testing.T) { exchangetest.Golden(t, Exchange{}
 
 func FuzzDecode(f *testing.F) { exchangetest.Fuzz(f, Exchange{}, listing()) }
 
+func FuzzREST(f *testing.F) {
+	exchangetest.FuzzREST(f, Exchange{},
+		`[{"id":"BTC-USD","base_currency":"BTC","quote_currency":"USD","quote_increment":"0.01","base_increment":"1e-8","status":"online"}]`,
+		`[[1790000040,0.5,3,1,3,1.5e-3]]`)
+}
+
 func suite(tb testing.TB) exchangetest.Suite {
 	tb.Helper()
 	list, _, err := Exchange{}.ParseListings(exchangetest.Body(tb, "captures/coinbase/instruments_2021-04-17.http.gz", "/products"))

@@ -21,6 +21,12 @@ func TestFramesSayWhatTheyMean(t *testing.T) { exchangetest.Golden(t, Exchange{}
 
 func FuzzDecode(f *testing.F) { exchangetest.Fuzz(f, Exchange{}, listing()) }
 
+func FuzzREST(f *testing.F) {
+	exchangetest.FuzzREST(f, Exchange{},
+		`[{"symbol":"BTCUSD","base_currency":"BTC","quote_currency":"USD","tick_size":1E-8,"quote_increment":0.01,"min_order_size":"0.00001","status":"open"}]`,
+		`[[1790000040000,1,3,0.5,3,10]]`)
+}
+
 // Gemini's list of symbols was not recorded; eight decimals is what the wire has.
 var suite = exchangetest.Suite{
 	Exchange: Exchange{},

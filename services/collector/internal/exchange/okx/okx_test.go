@@ -21,6 +21,12 @@ func TestFramesSayWhatTheyMean(t *testing.T) { exchangetest.Golden(t, Exchange{}
 
 func FuzzDecode(f *testing.F) { exchangetest.Fuzz(f, Exchange{}, listing()) }
 
+func FuzzREST(f *testing.F) {
+	exchangetest.FuzzREST(f, Exchange{},
+		`{"code":"0","data":[{"instId":"BTC-USDT","baseCcy":"BTC","quoteCcy":"USDT","state":"live","tickSz":"0.1","lotSz":"0.00000001","minSz":"0.00001"}]}`,
+		`{"code":"0","data":[["1790000040000","1","3","0.5","3","10","20","20","1"]]}`)
+}
+
 func suite(tb testing.TB) exchangetest.Suite {
 	tb.Helper()
 	list, _, err := Exchange{}.ParseListings(exchangetest.Body(tb, "captures/okx/instruments_spot_2022-05-13.http.gz", "/instruments"))
