@@ -19,7 +19,7 @@ type message struct {
 	channel, form, method []byte
 	data                  []byte
 	answer                exchange.Answer
-	success, told         bool // told: success was given
+	success, told, named  bool // told: success was given; named: a symbol was, known to us or not
 }
 
 // Decode reads a frame.
@@ -203,7 +203,7 @@ func (m *message) readAnswer(c *scan.Cursor, key []byte, known *exchange.Table) 
 	case "error":
 		m.answer.Refused = string(c.Text())
 	case "symbol": // here only in a refusal
-		m.answer.Listing = known.Find(c.Text())
+		m.answer.Listing, m.named = known.Find(c.Text()), true
 	case "result":
 		if c.Peek() != '{' {
 			c.Skip()
@@ -215,7 +215,7 @@ func (m *message) readAnswer(c *scan.Cursor, key []byte, known *exchange.Table) 
 			case "channel":
 				m.answer.Book = string(c.Text()) == "book"
 			case "symbol":
-				m.answer.Listing = known.Find(c.Text())
+				m.answer.Listing, m.named = known.Find(c.Text()), true
 			case "depth":
 				m.answer.Depth = int(min(c.Uint(), 1<<20))
 			default:
@@ -235,6 +235,8 @@ func (m *message) addAnswer(out *exchange.Batch) error {
 			return fmt.Errorf("%w: %w: %.200s", exchange.ErrNoBook, exchange.ErrRefused, m.answer.Refused)
 		}
 		return nil
+	case m.named && m.answer.Listing == nil:
+		return nil // about a listing that is not followed any more; without a name it would be taken for all
 	case strings.HasPrefix(m.answer.Refused, "Already subscribed"):
 		m.answer.Refused = "" // what was asked for is the case
 	case m.told && !m.success && m.answer.Refused == "":
@@ -247,18 +249,27 @@ func (m *message) addAnswer(out *exchange.Batch) error {
 
 var symbolKey = []byte(`"symbol":"`)
 
-// blame says whose book an unreadable frame breaks. The symbol is looked for in the bytes, because the frame as a whole
+// blame says whose books an unreadable frame breaks. The symbols are looked for in the bytes, because the frame as a whole
 // may be cut off.
 func blame(err error, frame, channel []byte, known *exchange.Table, out *exchange.Batch) error {
 	if string(channel) == "trade" {
 		return fmt.Errorf("%w: %w", exchange.ErrNoBook, err)
 	}
-	if i := bytes.Index(frame, symbolKey); i >= 0 {
-		name, _, _ := bytes.Cut(frame[i+len(symbolKey):], []byte(`"`))
+	blamed := false
+	for rest := frame; ; {
+		_, after, found := bytes.Cut(rest, symbolKey)
+		if !found {
+			break
+		}
+		rest = after
+		name, _, _ := bytes.Cut(after, []byte(`"`))
 		if l := known.Find(name); l != nil {
 			out.AddBroken(l, err)
-			return nil
+			blamed = true
 		}
+	}
+	if blamed {
+		return nil
 	}
 	return err
 }
