@@ -49,6 +49,7 @@ func (Exchange) Traits() exchange.Traits {
 		Weight:     7500, // of 10,000
 		WeightPer:  10 * time.Minute,
 		CandleRows: 1000,
+		SparseRows: true, // nothing is documented of intervals without trades
 		// LossProven is false: a frame that cannot be read may have been any book's, and nothing would ever show it.
 		MaxLifetime: 24 * time.Hour, // it cuts after some 90 days; a new start a day costs nothing and heals what nobody sees
 	}

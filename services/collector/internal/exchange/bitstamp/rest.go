@@ -31,7 +31,10 @@ func refusal(body []byte) error {
 		Reason json.RawMessage `json:"reason"`
 		Error  json.RawMessage `json:"error"`
 	}
-	if json.Unmarshal(body, &e) != nil || e.Status != "error" && e.Reason == nil && e.Error == nil {
+	if err := json.Unmarshal(body, &e); err != nil {
+		return nil //nolint:nilerr // what is no such object is for others to read
+	}
+	if e.Status != "error" && e.Reason == nil && e.Error == nil {
 		return nil
 	}
 	text := strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Code, e.Reason, e.Error))
@@ -115,7 +118,8 @@ func parseListing(raw []byte) (exchange.Listing, error) {
 		return l, fmt.Errorf("%w: symbol %.40q", exchange.ErrInstrument, p.MarketSymbol) // it goes into addresses as it is
 	}
 	l.Finer()
-	return l, l.Complete()
+	err := l.Complete()
+	return l, err
 }
 
 func isCode(s string) bool {

@@ -232,8 +232,8 @@ var nameKey = []byte(`"s":"`)
 
 // blame says whose book an unreadable frame breaks. It is looked for in the bytes, because the frame may be cut off.
 func (m *message) blame(err error, frame []byte, known *exchange.Table, out *exchange.Batch) error {
-	switch channel := string(m.channel); {
-	case channel == bookChannel, channel == updateChannel, channel == "":
+	switch string(m.channel) {
+	case bookChannel, updateChannel, "":
 	default:
 		return fmt.Errorf("%w: %w", exchange.ErrNoBook, err)
 	}

@@ -61,6 +61,7 @@ func (Exchange) Traits() exchange.Traits {
 		Weight:     150, // of 200
 		WeightPer:  10 * time.Second,
 		CandleRows: 1000,
+		SparseRows: true, // nothing is documented of intervals without trades
 		LossProven: true,
 	}
 }

@@ -38,8 +38,11 @@ func refusal(body []byte) error {
 		Label   string `json:"label"`
 		Message string `json:"message"`
 	}
-	switch err := json.Unmarshal(body, &e); {
-	case err != nil || e.Label == "":
+	if err := json.Unmarshal(body, &e); err != nil {
+		return nil //nolint:nilerr // what is no such object is for others to read
+	}
+	switch {
+	case e.Label == "":
 		return nil
 	case strings.HasPrefix(e.Label, "TOO_"): // TOO_MANY_REQUESTS, TOO_FAST, TOO_BUSY
 		return fmt.Errorf("%w: %.40s: %.200s", exchange.ErrBusy, e.Label, e.Message)
@@ -111,7 +114,8 @@ func parseListing(raw []byte) (exchange.Listing, error) {
 	}
 	l.Finer()
 	l.Scale.Size = uint8(max(p.AmountPrecision, min(p.AmountPrecision+finerSizes, maxSizes)))
-	return l, l.Complete()
+	err := l.Complete()
+	return l, err
 }
 
 func isCode(s string) bool {

@@ -48,6 +48,7 @@ func (Exchange) Traits() exchange.Traits {
 		Weight:      1000, // of 2,000
 		WeightPer:   30 * time.Second,
 		CandleRows:  1500,
+		SparseRows:  true,
 		LossProven:  true,
 		MaxLifetime: 23 * time.Hour, // a token is good for 24
 		Greets:      true,           // what is sent before "welcome" is lost

@@ -166,7 +166,8 @@ func parseListing(raw []byte) (exchange.Listing, error) {
 	if step := l.QuantityStep.Scale(); step <= book.MaxDecimals {
 		l.Scale.Size = uint8(max(step, min(step+finerSizes, maxSizes)))
 	}
-	return l, l.Complete()
+	err := l.Complete()
+	return l, err
 }
 
 func isCode(s string) bool {
