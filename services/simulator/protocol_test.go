@@ -216,3 +216,46 @@ func TestClientsAreToldWhenTheSimulatorStops(t *testing.T) {
 		t.Errorf("the client reads %v", err)
 	}
 }
+
+func TestFaultsComeOnRequest(t *testing.T) {
+	addr := start(t, simulator.Config{Speed: 10})
+	fault := func(query string, want int) {
+		t.Helper()
+		r, err := http.Post("http://"+addr+"/faults/"+query, "", nil) //nolint:noctx // the server answers within its bounds
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close() //nolint:errcheck // it has none
+		if r.StatusCode != want {
+			t.Errorf("%s: %d, want %d", query, r.StatusCode, want)
+		}
+	}
+	fault("binance?do=nothing", http.StatusBadRequest)
+	fault("kraken?do=silence&seconds=x", http.StatusBadRequest)
+
+	ws := dial(t, "ws://"+addr+"/binance/ws/btcusdt@depth@100ms")
+	var last int64
+	for gaps := 0; gaps == 0; {
+		var d diff
+		if err := json.Unmarshal(ws.read(), &d); err != nil {
+			t.Fatal(err)
+		}
+		if last == 0 {
+			fault("binance?do=lose&symbol=BTC-USDT", http.StatusNoContent)
+		} else if d.U != last+1 {
+			gaps++
+		}
+		last = d.Last
+	}
+	fault("binance?do=silence&seconds=0.2", http.StatusNoContent)
+	ws.read()
+	fault("binance?do=disconnect", http.StatusNoContent)
+	for {
+		if _, _, err := ws.conn.Read(ws.ctx); err != nil {
+			if websocket.CloseStatus(err) != -1 {
+				t.Errorf("a lost connection says %v", err)
+			}
+			break
+		}
+	}
+}

@@ -1,8 +1,8 @@
 // Package simulator speaks the exchanges' public REST and WebSocket protocols on a listener of ours, over a synthetic market or
 // over recordings, so that everything above the wire runs the same way as against the real exchanges.
 //
-// Serve may be called once. Under each exchange's name lie that exchange's own paths: /binance/api/v3/depth, /kraken/v2. The
-// simulator takes no orders, knows no accounts and reaches no network by itself.
+// Serve may be called once. Under each exchange's name lie that exchange's own paths: /binance/api/v3/depth, /kraken/v2; under
+// /faults/<exchange> what goes wrong on request (wire.Faults). The simulator takes no orders, knows no accounts and reaches no network by itself.
 package simulator
 
 import (
@@ -94,9 +94,9 @@ const (
 func (s *Simulator) Serve(ctx context.Context, ln net.Listener, log *slog.Logger) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	door := wire.NewDoor(log)
+	doors := map[string]*wire.Door{"binance": wire.NewDoor(log), "kraken": wire.NewDoor(log)}
 	server := &http.Server{
-		Handler: s.routes(ctx, door, log, ln.Addr().String()), ReadHeaderTimeout: readHeaderTimeout, MaxHeaderBytes: maxHeader,
+		Handler: s.routes(ctx, doors, log, ln.Addr().String()), ReadHeaderTimeout: readHeaderTimeout, MaxHeaderBytes: maxHeader,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
@@ -121,7 +121,9 @@ func (s *Simulator) Serve(ctx context.Context, ln net.Listener, log *slog.Logger
 	if e := server.Shutdown(end); e != nil {
 		server.Close() //nolint:errcheck // nothing more can be done
 	}
-	door.Close()
+	for _, door := range doors {
+		door.Close()
+	}
 	for range parts {
 		if e := <-done; err == nil {
 			err = e
@@ -136,7 +138,7 @@ func (s *Simulator) Serve(ctx context.Context, ln net.Listener, log *slog.Logger
 	return nil
 }
 
-func (s *Simulator) routes(ctx context.Context, door *wire.Door, log *slog.Logger, addr string) http.Handler {
+func (s *Simulator) routes(ctx context.Context, doors map[string]*wire.Door, log *slog.Logger, addr string) http.Handler {
 	mux := http.NewServeMux()
 	type bases struct {
 		REST string `json:"rest"`
@@ -145,13 +147,14 @@ func (s *Simulator) routes(ctx context.Context, door *wire.Door, log *slog.Logge
 	index := map[string]bases{}
 	mount := func(exchange string, h http.Handler) {
 		mux.Handle("/"+exchange+"/", http.StripPrefix("/"+exchange, h))
+		mux.Handle("POST /faults/"+exchange, doors[exchange].Faults())
 		index[exchange] = bases{"http://" + addr + "/" + exchange, "ws://" + addr + "/" + exchange}
 	}
 	if s.binance != nil {
-		mount("binance", binance.New(s.binance, door, log).Handler(ctx))
+		mount("binance", binance.New(s.binance, doors["binance"], log).Handler(ctx))
 	}
 	if s.kraken != nil {
-		mount("kraken", kraken.New(s.kraken, door, log).Handler(ctx))
+		mount("kraken", kraken.New(s.kraken, doors["kraken"], log).Handler(ctx))
 	}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

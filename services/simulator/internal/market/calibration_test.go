@@ -1,6 +1,7 @@
 package market
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -69,133 +70,151 @@ func within(t *testing.T, what string, got, want float64) {
 	t.Logf("%-58s %10.4g   measured %8.4g%s", what, got, want, verdict)
 }
 
-// TestTheMarketLooksLikeTheMeasuredOne holds the leading pair against the figures of the night it is modelled on. Four seeds are
-// taken together: ten minutes of one are as little a law as one hour of one night.
-func TestTheMarketLooksLikeTheMeasuredOne(t *testing.T) {
-	var spread, touch, levels, sizes, oneSecond, tenSeconds, signs []float64
-	var bid, ask [4]float64
-	var removals, unseen, messages, touched, prints, orders, touches, looks, oneTick float64
-	distances := [4]float64{1, 2, 10, 25}
-	for seed := range uint64(6) {
-		m, p := awake(t, seed, "binance", "BTC-USDT")
-		seen := map[levelKey]bool{}
+// observed is what a client of the leading pair sees, and what of it was measured.
+type observed struct {
+	touch, levels, sizes, signs, oneSecond, tenSeconds        []float64
+	messages, touched, touches, prints, removals, unseen, one float64
+	looks                                                     float64
+	bid, ask                                                  [4]float64
+
+	held map[levelKey]bool // what the client holds
+	last Touch
+	mids []float64
+}
+
+var distances = [4]float64{1, 2, 10, 25}
+
+func (o *observed) begin(p *Pair) {
+	o.held, o.mids, o.last = map[levelKey]bool{}, nil, p.touched
+	for _, side := range []*ladder{&p.bids, &p.asks} {
+		for _, l := range side.levels {
+			o.held[levelKey{side.bid, l.Price}] = true
+		}
+	}
+}
+
+func (o *observed) see(p *Pair, u *Update) {
+	o.messages++
+	o.levels = append(o.levels, float64(len(u.Changes)))
+	for _, c := range u.Changes {
+		k := levelKey{c.Bid, c.Price}
+		if c.Qty == 0 {
+			if o.removals++; !o.held[k] {
+				o.unseen++
+			}
+		}
+		o.held[k] = c.Qty > 0
+	}
+	if p.touched.Bid != o.last.Bid || p.touched.Ask != o.last.Ask {
+		o.touched++
+	}
+	o.last = p.touched
+	o.touches += float64(len(u.Touches))
+	o.trades(u.Trades)
+	b, _ := p.bids.best()
+	a, _ := p.asks.best()
+	if a.Price-b.Price == 1 {
+		o.one++
+	}
+	o.touch = append(o.touch, float64(b.Qty)/1e5)
+	mid := float64(a.Price+b.Price) / 2
+	o.mids = append(o.mids, math.Log(mid))
+	if len(o.mids)%50 == 0 {
+		o.look(p, mid)
+	}
+}
+
+func (o *observed) trades(trades []Trade) {
+	for i, t := range trades {
+		o.prints++
+		size := float64(t.Qty) / 1e5
+		if i > 0 && t.Order == trades[i-1].Order {
+			o.sizes[len(o.sizes)-1] += size
+			continue
+		}
+		o.sizes = append(o.sizes, size)
+		sign := 1.0
+		if t.Sell {
+			sign = -1
+		}
+		o.signs = append(o.signs, sign)
+	}
+}
+
+func (o *observed) look(p *Pair, mid float64) {
+	o.looks++
+	for i, d := range distances {
 		for _, l := range p.bids.levels {
-			seen[levelKey{true, l.Price}] = true
+			if float64(l.Price) >= mid*(1-d/1e4) {
+				o.bid[i] += float64(l.Qty) / 1e5
+			}
 		}
 		for _, l := range p.asks.levels {
-			seen[levelKey{false, l.Price}] = true
-		}
-		var mids []float64
-		last := p.touched
-		m.Advance(m.Now().Add(20*time.Minute), func(p *Pair, u *Update) {
-			messages++
-			levels = append(levels, float64(len(u.Changes)))
-			for _, c := range u.Changes {
-				k := levelKey{c.Bid, c.Price}
-				if c.Qty == 0 {
-					removals++
-					if !seen[k] {
-						unseen++
-					}
-				}
-				seen[k] = c.Qty > 0
+			if float64(l.Price) <= mid*(1+d/1e4) {
+				o.ask[i] += float64(l.Qty) / 1e5
 			}
-			if p.touched.Bid != last.Bid || p.touched.Ask != last.Ask {
-				touched++
-			}
-			last = p.touched
-			touches += float64(len(u.Touches))
-			order := int64(-1)
-			for _, tr := range u.Trades {
-				prints++
-				size := float64(tr.Qty) / 1e5
-				if tr.Order == order {
-					sizes[len(sizes)-1] += size
-					continue
-				}
-				order = tr.Order
-				orders++
-				sizes = append(sizes, size)
-				sign := 1.0
-				if tr.Sell {
-					sign = -1
-				}
-				signs = append(signs, sign)
-			}
-			b, _ := p.bids.best()
-			a, _ := p.asks.best()
-			spread = append(spread, float64(a.Price-b.Price))
-			if a.Price-b.Price == 1 {
-				oneTick++
-			}
-			touch = append(touch, float64(b.Qty)/1e5)
-			mid := float64(a.Price+b.Price) / 2
-			mids = append(mids, math.Log(mid))
-			if len(mids)%50 == 0 {
-				looks++
-				for i, d := range distances {
-					for _, l := range p.bids.levels {
-						if float64(l.Price) >= mid*(1-d/1e4) {
-							bid[i] += float64(l.Qty) / 1e5
-						}
-					}
-					for _, l := range p.asks.levels {
-						if float64(l.Price) <= mid*(1+d/1e4) {
-							ask[i] += float64(l.Qty) / 1e5
-						}
-					}
-				}
-			}
-		})
-		for i := 10; i < len(mids); i += 10 {
-			oneSecond = append(oneSecond, (mids[i]-mids[i-10])*1e4)
-		}
-		for i := 100; i < len(mids); i += 100 {
-			tenSeconds = append(tenSeconds, (mids[i]-mids[i-100])*1e4)
 		}
 	}
-	for _, s := range [][]float64{spread, touch, levels, sizes} {
+}
+
+func (o *observed) end() {
+	for i := 10; i < len(o.mids); i += 10 {
+		o.oneSecond = append(o.oneSecond, (o.mids[i]-o.mids[i-10])*1e4)
+	}
+	for i := 100; i < len(o.mids); i += 100 {
+		o.tenSeconds = append(o.tenSeconds, (o.mids[i]-o.mids[i-100])*1e4)
+	}
+}
+
+// TestTheMarketLooksLikeTheMeasuredOne holds the leading pair against the figures of the night it is modelled on. Some seeds are
+// taken together: twenty minutes of one are as little a law as one hour of one night.
+func TestTheMarketLooksLikeTheMeasuredOne(t *testing.T) {
+	var o observed
+	for seed := range uint64(6) {
+		m, p := awake(t, seed, "binance", "BTC-USDT")
+		o.begin(p)
+		m.Advance(m.Now().Add(20*time.Minute), o.see)
+		o.end()
+	}
+	for _, s := range [][]float64{o.touch, o.levels, o.sizes} {
 		slices.Sort(s)
 	}
-	seconds := messages / 10
-	within(t, "spread, 99 %, ticks", quantile(spread, 0.99), 1)
-	within(t, "best bid, 5 %, BTC", quantile(touch, 0.05), 0.08)
-	within(t, "best bid, median, BTC", quantile(touch, 0.5), 1.9)
-	within(t, "best bid, 95 %, BTC", quantile(touch, 0.95), 5.3)
-	within(t, "levels a message, median", quantile(levels, 0.5), 22)
-	within(t, "levels a message, 90 %", quantile(levels, 0.9), 104)
-	within(t, "levels a message, 99 %", quantile(levels, 0.99), 386)
-	within(t, "best-touch updates a second", touches/seconds, 113)
-	within(t, "share of messages that change the touch", touched/messages, 0.87)
-	within(t, "trades a second", prints/seconds, 30.6)
+	seconds, orders := o.messages/10, float64(len(o.sizes))
+	within(t, "share of one-tick spreads", o.one/o.messages, 0.99)
+	within(t, "best bid, 5 %, BTC", quantile(o.touch, 0.05), 0.08)
+	within(t, "best bid, median, BTC", quantile(o.touch, 0.5), 1.9)
+	within(t, "best bid, 95 %, BTC", quantile(o.touch, 0.95), 5.3)
+	within(t, "levels a message, median", quantile(o.levels, 0.5), 22)
+	within(t, "levels a message, 90 %", quantile(o.levels, 0.9), 104)
+	within(t, "levels a message, 99 %", quantile(o.levels, 0.99), 386)
+	within(t, "best-touch updates a second", o.touches/seconds, 113)
+	within(t, "share of messages that change the touch", o.touched/o.messages, 0.87)
+	within(t, "share of removals that hit no level the client saw", o.unseen/o.removals, 0.18)
+	within(t, "trades a second", o.prints/seconds, 30.6)
 	within(t, "taker orders a second", orders/seconds, 11)
-	within(t, "taker order, 10 %, BTC", quantile(sizes, 0.1), 0.0002)
-	within(t, "taker order, median, BTC", quantile(sizes, 0.5), 0.003)
-	within(t, "taker order, 90 %, BTC", quantile(sizes, 0.9), 0.10)
-	within(t, "taker order, 99 %, BTC", quantile(sizes, 0.99), 1.04)
+	within(t, "taker order, 10 %, BTC", quantile(o.sizes, 0.1), 0.0002)
+	within(t, "taker order, median, BTC", quantile(o.sizes, 0.5), 0.003)
+	within(t, "taker order, 90 %, BTC", quantile(o.sizes, 0.9), 0.10)
+	within(t, "taker order, 99 %, BTC", quantile(o.sizes, 0.99), 1.04)
 	mean := 0.0
-	for _, s := range sizes {
-		mean += s / float64(len(sizes))
+	for _, s := range o.sizes {
+		mean += s / orders
 	}
 	within(t, "taker order, mean, BTC", mean, 0.061)
-	within(t, "sign autocorrelation, 1", autocorrelation(signs, 1), 0.41)
-	within(t, "sign autocorrelation, 5", autocorrelation(signs, 5), 0.24)
-	within(t, "sign autocorrelation, 20", autocorrelation(signs, 20), 0.11)
-	sd, kurtosis, zeros := moments(oneSecond)
+	within(t, "sign autocorrelation, 1", autocorrelation(o.signs, 1), 0.41)
+	within(t, "sign autocorrelation, 5", autocorrelation(o.signs, 5), 0.24)
+	within(t, "sign autocorrelation, 20", autocorrelation(o.signs, 20), 0.11)
+	sd, kurtosis, zeros := moments(o.oneSecond)
 	within(t, "1 s returns, sd, bps", sd, 1.24)
 	within(t, "1 s returns, kurtosis", kurtosis, 19)
 	within(t, "1 s returns, share of zeros", zeros, 0.5)
-	sd, _, _ = moments(tenSeconds)
-	within(t, "10 s returns, sd, bps", sd, 4.1)
-	want := [4][2]float64{{3.8, 4.4}, {5.9, 7.6}, {39, 50}, {87, 114}}
-	for i, d := range distances {
-		_ = d
-		within(t, "bids within "+[]string{"1", "2", "10", "25"}[i]+" bps, BTC", bid[i]/looks, want[i][0])
-		within(t, "asks within "+[]string{"1", "2", "10", "25"}[i]+" bps, BTC", ask[i]/looks, want[i][1])
-	}
-	within(t, "share of removals that hit no level the client saw", unseen/removals, 0.18)
-	within(t, "share of one-tick spreads", oneTick/messages, 0.99)
-	if r := autocorrelation(oneSecond, 1); math.Abs(r) > 0.15 {
+	if r := autocorrelation(o.oneSecond, 1); math.Abs(r) > 0.15 {
 		t.Errorf("1 s returns have an autocorrelation of %.2f", r)
+	}
+	sd, _, _ = moments(o.tenSeconds)
+	within(t, "10 s returns, sd, bps", sd, 4.1)
+	for i, want := range [4][2]float64{{3.8, 4.4}, {5.9, 7.6}, {39, 50}, {87, 114}} {
+		within(t, fmt.Sprintf("bids within %v bps, BTC", distances[i]), o.bid[i]/o.looks, want[0])
+		within(t, fmt.Sprintf("asks within %v bps, BTC", distances[i]), o.ask[i]/o.looks, want[1])
 	}
 }

@@ -16,6 +16,7 @@ const maxSessions = 512
 type Door struct {
 	log      *slog.Logger
 	sessions sync.WaitGroup
+	faults   *Faults
 
 	mu     sync.Mutex // guards the two below
 	open   int
@@ -23,7 +24,10 @@ type Door struct {
 }
 
 // NewDoor returns an open door.
-func NewDoor(log *slog.Logger) *Door { return &Door{log: log} }
+func NewDoor(log *slog.Logger) *Door { return &Door{log: log, faults: newFaults()} }
+
+// Faults are what can be made to go wrong on the connections behind the door.
+func (d *Door) Faults() *Faults { return d.faults }
 
 // Serve accepts a WebSocket connection and serves it until it ends; ctx, not the request's context, ends it from our side.
 // Changed returns a channel that is closed when a live tape has grown; nil where all tapes are complete.
@@ -37,7 +41,7 @@ func (d *Door) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request
 	if err != nil {
 		return // Accept has answered
 	}
-	s := &Session{conn: conn, handler: h, changed: changed}
+	s := &Session{conn: conn, handler: h, changed: changed, faults: d.faults}
 	if err := s.run(ctx); err != nil {
 		d.log.Debug("client session ended", "path", r.URL.Path, "remote", r.RemoteAddr, "reason", err)
 	}

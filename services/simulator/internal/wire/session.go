@@ -59,8 +59,12 @@ type Sub struct {
 	Tape tape.Tape
 	// Pos is the next message to send.
 	Pos int64
+	// Book is the symbol whose book the stream carries, empty if it carries none.
+	Book string
 	// Release, where not nil, is called when the session stops to follow the stream.
 	Release func()
+
+	lost int // how many of the book's losses it has had
 }
 
 // Session is one client's connection.
@@ -68,6 +72,7 @@ type Session struct {
 	conn    *websocket.Conn
 	handler Handler
 	changed func() <-chan struct{}
+	faults  *Faults
 	subs    []*Sub
 }
 
@@ -95,7 +100,10 @@ func (s *Session) Sub(key string) *Sub {
 }
 
 // Follow adds a stream.
-func (s *Session) Follow(sub *Sub) { s.subs = append(s.subs, sub) }
+func (s *Session) Follow(sub *Sub) {
+	sub.lost = s.faults.losses(sub.Book)
+	s.subs = append(s.subs, sub)
+}
 
 // Drop stops to follow a stream; false if it was not followed.
 func (s *Session) Drop(key string) bool {
@@ -135,6 +143,8 @@ func (s *Session) run(ctx context.Context) error {
 		return nil
 	case work.Err() != nil:
 		return context.Cause(work)
+	case errors.Is(err, errKicked):
+		return err // without a closing word, as when a network fails
 	case err != nil:
 		s.conn.Close(websocket.StatusPolicyViolation, err.Error()) //nolint:errcheck // a courtesy
 	}
@@ -150,7 +160,11 @@ func (s *Session) serve(ctx context.Context, requests <-chan []byte) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	window, count := time.Now(), 0
+	kicked := s.faults.kicked()
 	for {
+		if err := s.faults.silent(ctx); err != nil {
+			return err
+		}
 		// Taken before looking at the tapes, so that nothing appended in between goes unnoticed.
 		changed := s.changed()
 		wait, err := s.flush(ctx)
@@ -161,6 +175,8 @@ func (s *Session) serve(ctx context.Context, requests <-chan []byte) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-kicked:
+			return errKicked
 		case request := <-requests:
 			if now := time.Now(); now.Sub(window) > time.Second {
 				window, count = now, 0
@@ -201,6 +217,10 @@ func (s *Session) flush(ctx context.Context) (time.Duration, error) {
 			return 0, errSlow
 		}
 		sub.Pos++
+		if n := s.faults.losses(sub.Book); sub.lost < n {
+			sub.lost = n
+			continue
+		}
 		if err := s.Send(ctx, s.handler.Wrap(sub, f)); err != nil {
 			return 0, err
 		}

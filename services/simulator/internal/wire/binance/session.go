@@ -45,7 +45,11 @@ func (h *session) follow(s *wire.Session, name string) {
 		return // asking twice changes nothing
 	}
 	t, pos, release := h.market.Follow(name)
-	s.Follow(&wire.Sub{Key: name, Tape: t, Pos: pos, Release: release})
+	sub := &wire.Sub{Key: name, Tape: t, Pos: pos, Release: release}
+	if symbol, kind, _ := strings.Cut(name, "@"); strings.HasPrefix(kind, "depth") {
+		sub.Book = symbol
+	}
+	s.Follow(sub)
 }
 
 // request is a client's command. The id comes back as it was sent.

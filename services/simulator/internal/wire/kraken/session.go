@@ -186,7 +186,11 @@ func (h *session) one(ctx context.Context, s *wire.Session, c command, symbol st
 	if err != nil {
 		return err
 	}
-	s.Follow(&wire.Sub{Key: t.key(), Tape: stream.Tape, Pos: stream.Pos, Release: stream.Release})
+	sub := &wire.Sub{Key: t.key(), Tape: stream.Tape, Pos: stream.Pos, Release: stream.Release}
+	if t.Channel == "book" {
+		sub.Book = symbol
+	}
+	s.Follow(sub)
 	h.quiet = false
 	snapshot := c.Params.Snapshot == nil || *c.Params.Snapshot
 	result["snapshot"] = snapshot
