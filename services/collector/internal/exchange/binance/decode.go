@@ -159,16 +159,8 @@ func (m *message) addDepth(known *exchange.Table, out *exchange.Batch) error {
 	if m.listing == nil {
 		return m.unnamed("depth")
 	}
-	for _, side := range []struct {
-		raw    []byte
-		levels *[]book.Level
-	}{{m.rawBids, &m.bids}, {m.rawAsks, &m.asks}} {
-		if side.raw == nil {
-			continue
-		}
-		c := scan.New(side.raw)
-		*side.levels = out.PairLevels(&c, m.listing.Scale)
-		if err := c.Err(); err != nil {
+	if m.rawBids != nil || m.rawAsks != nil {
+		if err := m.readLate(out); err != nil {
 			return m.broken(err, known, out)
 		}
 	}
@@ -177,6 +169,23 @@ func (m *message) addDepth(known *exchange.Table, out *exchange.Batch) error {
 	}
 	out.Add(exchange.OnBook, m.listing).Update = book.Update{
 		Kind: book.Delta, First: m.first, Last: m.last, Time: millis(m.event), Bids: m.bids, Asks: m.asks,
+	}
+	return nil
+}
+
+// readLate reads the sides that stood before their symbol.
+func (m *message) readLate(out *exchange.Batch) error {
+	if m.rawBids != nil {
+		c := scan.New(m.rawBids)
+		if m.bids = out.PairLevels(&c, m.listing.Scale); c.Err() != nil {
+			return c.Err()
+		}
+	}
+	if m.rawAsks != nil {
+		c := scan.New(m.rawAsks)
+		if m.asks = out.PairLevels(&c, m.listing.Scale); c.Err() != nil {
+			return c.Err()
+		}
 	}
 	return nil
 }

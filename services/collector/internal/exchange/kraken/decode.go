@@ -109,18 +109,14 @@ func readBook(c *scan.Cursor, kind book.Kind, known *exchange.Table, out *exchan
 	if l == nil || c.Err() != nil {
 		return
 	}
-	for _, side := range []struct {
-		raw    []byte
-		levels *[]book.Level
-	}{{rawBids, &u.Bids}, {rawAsks, &u.Asks}} {
-		if side.raw != nil {
-			late := scan.New(side.raw)
-			*side.levels, _ = readLevels(&late, l, out)
-			if late.Err() != nil {
-				c.Fail(late.Err())
-				return
-			}
-		}
+	if rawBids != nil {
+		u.Bids = readLate(c, rawBids, l, out)
+	}
+	if rawAsks != nil {
+		u.Asks = readLate(c, rawAsks, l, out)
+	}
+	if c.Err() != nil {
+		return
 	}
 	if !u.Checked && kind == book.Delta {
 		c.Fail(fmt.Errorf("%w: no checksum", scan.ErrSyntax)) // without it nothing at all would tell of a loss
@@ -134,6 +130,14 @@ func readLevels(c *scan.Cursor, l *exchange.Listing, out *exchange.Batch) ([]boo
 		return nil, c.Raw()
 	}
 	return out.KeyedLevels(c, l.Scale, "price", "qty"), nil
+}
+
+// readLate reads a side that stood before its symbol.
+func readLate(c *scan.Cursor, raw []byte, l *exchange.Listing, out *exchange.Batch) []book.Level {
+	late := scan.New(raw)
+	levels := out.KeyedLevels(&late, l.Scale, "price", "qty")
+	c.Fail(late.Err())
+	return levels
 }
 
 func readTrade(c *scan.Cursor, known *exchange.Table, out *exchange.Batch) {

@@ -64,21 +64,37 @@ const checked = 10
 // Checksum is CRC-32 (IEEE) over the ten best asks, then the ten best bids, best first: for each the digits of the price,
 // then those of the size, without point and without zeros in front. At the pair's precision our integers are just that.
 func Checksum(b *book.Book, scratch []byte) uint32 {
-	for i := range checked {
-		l, ok := b.Ask(i)
-		if !ok {
-			break // a thin book is summed up as far as it goes
-		}
-		scratch = strconv.AppendInt(strconv.AppendInt(scratch, l.Price, 10), l.Size, 10)
+	const most = 4 * checked * 19 // digits of forty numbers
+	if cap(scratch) < most {
+		scratch = make([]byte, most)
 	}
-	for i := range checked {
-		l, ok := b.Bid(i)
-		if !ok {
-			break
+	// Written from the end, because that is where a number's digits come from: forty numbers for each message are most of what
+	// a Kraken book costs.
+	text := scratch[:cap(scratch)]
+	at := len(text)
+	for i := checked - 1; i >= 0; i-- {
+		if l, ok := b.Bid(i); ok { // a thin book is summed up as far as it goes
+			at = prepend(text, prepend(text, at, uint64(l.Size)), uint64(l.Price))
 		}
-		scratch = strconv.AppendInt(strconv.AppendInt(scratch, l.Price, 10), l.Size, 10)
 	}
-	return crc32.ChecksumIEEE(scratch)
+	for i := checked - 1; i >= 0; i-- {
+		if l, ok := b.Ask(i); ok {
+			at = prepend(text, prepend(text, at, uint64(l.Size)), uint64(l.Price))
+		}
+	}
+	return crc32.ChecksumIEEE(text[at:])
+}
+
+// prepend writes the digits of n before text[at] and returns where they begin.
+func prepend(text []byte, at int, n uint64) int {
+	for n >= 10 {
+		at--
+		text[at] = byte('0' + n%10)
+		n /= 10
+	}
+	at--
+	text[at] = byte('0' + n)
+	return at
 }
 
 // Endpoint returns the address of version 2.
