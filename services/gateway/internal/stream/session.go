@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -45,6 +46,7 @@ type session struct {
 	ended    bool
 	code     websocket.StatusCode // why it ends, once ended
 	reason   string
+	behind   *orders // the place to resume at, where that is why
 }
 
 func newSession(h *Hub) *session {
@@ -184,6 +186,15 @@ func (s *session) end(code websocket.StatusCode, reason string) {
 	s.notify()
 }
 
+// tooSlow is end for a client that is too far behind in its events.
+func (s *session) tooSlow(o *orders) {
+	s.mu.Lock()
+	if !s.ended {
+		s.ended, s.code, s.behind = true, closeTooSlow, o
+	}
+	s.mu.Unlock()
+}
+
 // cutOff ends the connection without a word.
 func (s *session) cutOff() {
 	s.mu.Lock()
@@ -228,6 +239,9 @@ func (s *session) write(ctx context.Context) {
 func (s *session) ending() (websocket.StatusCode, string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.behind != nil { // said by the writer itself, so nothing is on its way any more
+		s.reason = fmt.Sprintf("too slow; resume with from_seq %d", s.behind.next.Load())
+	}
 	return s.code, s.reason, s.ended && len(s.control) == 0
 }
 

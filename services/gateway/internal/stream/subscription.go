@@ -161,7 +161,7 @@ func (sub *subscription) openOrders(ctx context.Context, r *request) error {
 	o.next.Store(^uint64(0)) // nobody is behind before the place is known
 	o.stop = account.Watch(func(version uint64) {
 		if next := o.next.Load(); o.live.Load() && version > next && version-next > maxBehind {
-			s.end(closeTooSlow, fmt.Sprintf("too slow; resume with from_seq %d", next))
+			s.tooSlow(o)
 		}
 		s.notify()
 	})

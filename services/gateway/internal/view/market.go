@@ -37,7 +37,11 @@ func (m *Market) Open(ctx context.Context, subject string, e market.Exchange, s 
 	f, ok := m.feeds[subject]
 	if ok {
 		f.users++
+		again := time.Since(f.wishedAt) > renewEvery // nobody has used it for a while
 		m.mu.Unlock()
+		if again {
+			m.want(ctx, f)
+		}
 		return f, nil
 	}
 	if len(m.feeds) >= maxFeeds {
@@ -89,6 +93,9 @@ func (m *Market) Run(ctx context.Context) error {
 func (m *Market) want(ctx context.Context, f *Feed) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
+	m.mu.Lock()
+	f.wishedAt = time.Now()
+	m.mu.Unlock()
 	if err := m.bus.Want(ctx, f.exchange, f.symbol); err != nil {
 		m.log.Warn("wish for a book not told", "exchange", f.exchange, "symbol", f.symbol, "error", err)
 	}
@@ -133,6 +140,7 @@ type Feed struct {
 	stop      func()
 	users     int       // guarded by Market.mu
 	idleSince time.Time // guarded by Market.mu
+	wishedAt  time.Time // guarded by Market.mu
 
 	mu        sync.Mutex // guards what follows
 	newest    Update
