@@ -51,11 +51,11 @@ func serve(t *testing.T, ctx context.Context, cfg simulator.Config) string { //n
 
 func get(t *testing.T, url string) (int, []byte) {
 	t.Helper()
-	r, err := http.Get(url) //nolint:noctx // the server answers within its bounds
+	r, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Body.Close() //nolint:errcheck // read only
+	defer r.Body.Close()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +90,7 @@ func dial(t *testing.T, url string) *socket {
 		t.Fatal(err)
 	}
 	conn.SetReadLimit(4 << 20)
-	t.Cleanup(func() { conn.CloseNow() }) //nolint:errcheck // the test is over
+	t.Cleanup(func() { conn.CloseNow() })
 	return &socket{t, ctx, conn}
 }
 

@@ -1,9 +1,11 @@
 package simulator
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,33 +81,70 @@ func (c *Config) wants(exchange, symbol string) bool {
 	return slices.Contains(c.Exchanges, exchange) && (len(c.Symbols) == 0 || slices.Contains(c.Symbols, symbol))
 }
 
-// ParseConfig reads the configuration of a process of its own, and the address it listens on:
+// Process is the configuration of a process of its own.
+type Process struct {
+	Config
+	// Listen is where the exchanges' protocols are spoken, HealthListen where the process tells its health; empty means nowhere.
+	Listen, HealthListen string
+}
+
+// ParseConfig reads the configuration of a process:
 //
-//	HOURGLASS_MARKET            sim or replay=DIR
-//	HOURGLASS_SIM_ADDR          address to listen on, 127.0.0.1:8765
-//	HOURGLASS_SIM_SEED          seed of the synthetic market, 1
-//	HOURGLASS_SIM_SPEED         times real time, 1
-//	HOURGLASS_SIM_EXCHANGES     comma-separated; all
-//	HOURGLASS_SIM_SYMBOLS       comma-separated; all
+//	HOURGLASS_MARKET           sim, replay or replay=DIR; sim
+//	HOURGLASS_REPLAY_DIR       the folder of recordings, where HOURGLASS_MARKET does not name it
+//	HOURGLASS_SEED             seed of the synthetic market; 1
+//	HOURGLASS_SPEED            times real time; 1
+//	HOURGLASS_SIM_EXCHANGES    comma-separated, those to offer; all
+//	HOURGLASS_SIM_SYMBOLS      comma-separated, those to offer; all
+//	HOURGLASS_LISTEN           127.0.0.1:9000
+//	HOURGLASS_HEALTH_LISTEN    see daemon.DefaultHealthListen
 //
 // Faults wrap daemon.ErrConfig and are reported together.
-func ParseConfig(getenv func(string) string) (Config, string, error) {
+func ParseConfig(getenv func(string) string) (Process, error) {
 	l := daemon.NewLookup(getenv)
-	var cfg Config
-	cfg.Market, cfg.ReplayDir, _ = strings.Cut(l.String("HOURGLASS_MARKET", MarketSim), "=")
-	addr := l.Addr("HOURGLASS_SIM_ADDR", "127.0.0.1:8765")
+	var p Process
+	var named bool
+	p.Market, p.ReplayDir, named = strings.Cut(l.String("HOURGLASS_MARKET", MarketSim), "=")
+	if !named {
+		p.ReplayDir = l.String("HOURGLASS_REPLAY_DIR", "")
+	}
 	var err error
-	if cfg.Seed, err = strconv.ParseUint(l.String("HOURGLASS_SIM_SEED", "1"), 10, 64); err != nil {
-		l.Fault("HOURGLASS_SIM_SEED", errors.New("not a whole number"))
+	if p.Seed, err = strconv.ParseUint(l.String("HOURGLASS_SEED", "1"), 10, 64); err != nil {
+		l.Fault("HOURGLASS_SEED", errors.New("not a whole number"))
 	}
-	if cfg.Speed, err = strconv.ParseFloat(l.String("HOURGLASS_SIM_SPEED", "1"), 64); err != nil {
-		l.Fault("HOURGLASS_SIM_SPEED", errors.New("not a number"))
+	if p.Speed, err = strconv.ParseFloat(l.String("HOURGLASS_SPEED", "1"), 64); err != nil {
+		l.Fault("HOURGLASS_SPEED", errors.New("not a number"))
 	}
-	cfg.Exchanges = l.List("HOURGLASS_SIM_EXCHANGES")
-	cfg.Symbols = l.List("HOURGLASS_SIM_SYMBOLS")
-	check := cfg
-	if err := check.check(); err != nil {
-		l.Fault("HOURGLASS_MARKET and HOURGLASS_SIM_*", err)
+	p.Exchanges = l.List("HOURGLASS_SIM_EXCHANGES")
+	p.Symbols = l.List("HOURGLASS_SIM_SYMBOLS")
+	p.Listen = l.Addr("HOURGLASS_LISTEN", "127.0.0.1:9000")
+	p.HealthListen = l.Addr("HOURGLASS_HEALTH_LISTEN", daemon.DefaultHealthListen)
+	checked := p.Config
+	if err := checked.check(); err != nil {
+		l.Fault("HOURGLASS_MARKET", err)
 	}
-	return cfg, addr, l.Err()
+	return p, l.Err()
+}
+
+// Run simulates until ctx ends.
+func Run(ctx context.Context, p Process, log *slog.Logger) error {
+	p.Log = log
+	s, err := Open(p.Config)
+	if err != nil {
+		return err
+	}
+	for _, o := range s.Offers() {
+		log.Info("exchange simulated", "exchange", o.Exchange, "market", p.Market, "symbols", o.Symbols)
+	}
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for clients: %w", err)
+	}
+	health := daemon.NewHealth()
+	g := daemon.NewGroup(ctx)
+	g.Go("exchanges", func(ctx context.Context) error { return s.Serve(ctx, ln, log) })
+	if p.HealthListen != "" {
+		g.Go("health", func(ctx context.Context) error { return daemon.ListenAndServe(ctx, p.HealthListen, health.Handler()) })
+	}
+	return g.Wait()
 }

@@ -221,11 +221,11 @@ func TestFaultsComeOnRequest(t *testing.T) {
 	addr := start(t, simulator.Config{Speed: 10})
 	fault := func(query string, want int) {
 		t.Helper()
-		r, err := http.Post("http://"+addr+"/faults/"+query, "", nil) //nolint:noctx // the server answers within its bounds
+		r, err := http.Post("http://"+addr+"/faults/"+query, "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Body.Close() //nolint:errcheck // it has none
+		r.Body.Close()
 		if r.StatusCode != want {
 			t.Errorf("%s: %d, want %d", query, r.StatusCode, want)
 		}

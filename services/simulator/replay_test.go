@@ -49,6 +49,9 @@ func TestAReplayedBinanceBookIsTheRecordedOne(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && tt.speed > 100 {
+				t.Skip("a hundred thousand messages take a while under the race detector")
+			}
 			want := sharedtest.Expected(t, tt.file)
 			addr := replayed(t, tt.speed, tt.file)
 			ws := dial(t, "ws://"+addr+"/binance/stream")

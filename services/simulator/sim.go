@@ -11,7 +11,7 @@ import (
 
 // openSim sets the synthetic market up. Its prices are a function of the seed and the time, so a simulator that is started
 // again goes on where the price has got to meanwhile.
-func (s *Simulator) openSim(cfg Config) error {
+func (s *Simulator) openSim(cfg Config) {
 	var specs []market.Spec
 	for _, spec := range market.Pairs() {
 		if cfg.wants(spec.Exchange, spec.Canonical()) {
@@ -28,5 +28,4 @@ func (s *Simulator) openSim(cfg Config) error {
 		s.kraken = kraken.NewSim(f)
 	}
 	s.run = f.Run
-	return nil
 }

@@ -45,13 +45,9 @@ func Open(cfg Config) (*Simulator, error) {
 		return nil, err
 	}
 	s := &Simulator{}
-	var err error
-	if cfg.Market == MarketReplay {
-		err = s.openReplay(cfg)
-	} else {
-		err = s.openSim(cfg)
-	}
-	if err != nil {
+	if cfg.Market == MarketSim {
+		s.openSim(cfg)
+	} else if err := s.openReplay(cfg); err != nil {
 		return nil, err
 	}
 	s.offers = slices.DeleteFunc(s.offers, func(o Offer) bool { return len(o.Symbols) == 0 })
@@ -96,7 +92,7 @@ func (s *Simulator) Serve(ctx context.Context, ln net.Listener, log *slog.Logger
 	defer stop()
 	doors := map[string]*wire.Door{"binance": wire.NewDoor(log), "kraken": wire.NewDoor(log)}
 	server := &http.Server{
-		Handler: s.routes(ctx, doors, log, ln.Addr().String()), ReadHeaderTimeout: readHeaderTimeout, MaxHeaderBytes: maxHeader,
+		Handler: s.routes(ctx, doors, log), ReadHeaderTimeout: readHeaderTimeout, MaxHeaderBytes: maxHeader,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
@@ -138,17 +134,13 @@ func (s *Simulator) Serve(ctx context.Context, ln net.Listener, log *slog.Logger
 	return nil
 }
 
-func (s *Simulator) routes(ctx context.Context, doors map[string]*wire.Door, log *slog.Logger, addr string) http.Handler {
+func (s *Simulator) routes(ctx context.Context, doors map[string]*wire.Door, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	type bases struct {
-		REST string `json:"rest"`
-		WS   string `json:"ws"`
-	}
-	index := map[string]bases{}
+	var mounted []string
 	mount := func(exchange string, h http.Handler) {
 		mux.Handle("/"+exchange+"/", http.StripPrefix("/"+exchange, h))
 		mux.Handle("POST /faults/"+exchange, doors[exchange].Faults())
-		index[exchange] = bases{"http://" + addr + "/" + exchange, "ws://" + addr + "/" + exchange}
+		mounted = append(mounted, exchange)
 	}
 	if s.binance != nil {
 		mount("binance", binance.New(s.binance, doors["binance"], log).Handler(ctx))
@@ -156,7 +148,16 @@ func (s *Simulator) routes(ctx context.Context, doors map[string]*wire.Door, log
 	if s.kraken != nil {
 		mount("kraken", kraken.New(s.kraken, doors["kraken"], log).Handler(ctx))
 	}
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+	type bases struct {
+		REST string `json:"rest"`
+		WS   string `json:"ws"`
+	}
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		index := map[string]bases{}
+		for _, exchange := range mounted {
+			// As the client calls us: our own name for the address may be of no use to it.
+			index[exchange] = bases{"http://" + r.Host + "/" + exchange, "ws://" + r.Host + "/" + exchange}
+		}
 		w.Header().Set("Content-Type", "application/json")
 		if err := json.NewEncoder(w).Encode(index); err != nil {
 			log.Debug("client left", "error", err)

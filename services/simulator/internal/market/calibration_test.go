@@ -169,6 +169,9 @@ func (o *observed) end() {
 // TestTheMarketLooksLikeTheMeasuredOne holds the leading pair against the figures of the night it is modelled on. Some seeds are
 // taken together: twenty minutes of one are as little a law as one hour of one night.
 func TestTheMarketLooksLikeTheMeasuredOne(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two hours of market take a while under the race detector")
+	}
 	var o observed
 	for seed := range uint64(6) {
 		m, p := awake(t, seed, "binance", "BTC-USDT")

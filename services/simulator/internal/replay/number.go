@@ -86,13 +86,3 @@ func fixed(v *big.Int, scale, decimals int) string {
 	}
 	return s[:len(s)-decimals] + "." + s[len(s)-decimals:]
 }
-
-// step spells 10^-decimals.
-func step(decimals int) string {
-	if decimals <= 0 {
-		return "1"
-	}
-	b := bytes.Repeat([]byte("0"), decimals+2)
-	b[1], b[len(b)-1] = '.', '1'
-	return string(b)
-}

@@ -91,7 +91,7 @@ func (r *Recording) readTrades(symbol string) ([]Trade, error) {
 func binanceTrade(data []byte) ([]Trade, error) {
 	var m struct {
 		E   string `json:"e"`
-		At  int64  `json:"E"` //nolint:govet // e and E are two keys of one message
+		At  int64  `json:"E"`
 		T   int64  `json:"T"`
 		ID  int64  `json:"t"`
 		A   int64  `json:"a"`

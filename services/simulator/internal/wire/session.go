@@ -124,7 +124,7 @@ func (s *Session) run(ctx context.Context) error {
 	requests := make(chan []byte, 16) // full: the client's next frame waits in its socket
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	defer s.conn.CloseNow() //nolint:errcheck // ends the reading below; the connection is done with
+	defer s.conn.CloseNow() // ends the reading below
 	work, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s.conn.SetReadLimit(maxRequest)

@@ -81,10 +81,10 @@ func connect(t *testing.T, h Handler) (*websocket.Conn, func()) {
 		t.Fatal(err)
 	}
 	return conn, func() {
-		conn.CloseNow() //nolint:errcheck // the test is over
+		conn.CloseNow()
 		cancel()
 		door.Close()
-		server.Close() //nolint:errcheck // the test is over
+		server.Close()
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}
@@ -186,7 +186,7 @@ func TestAClientWithoutAPongIsDroppedAfterAMinute(t *testing.T) {
 			t.Errorf("dropped after %v, want %v", gone, pingEvery+pongWithin)
 		}
 		door.Close()
-		server.Close() //nolint:errcheck // the test is over
+		server.Close()
 		<-served
 	})
 }
