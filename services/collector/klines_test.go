@@ -1,70 +1,209 @@
 package collector
 
 import (
-	"fmt"
-	"log/slog"
+	"errors"
 	"net/http"
-	"net/http/httptest"
-	"slices"
+	"net/url"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/decimal"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
-	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange/coinbase"
-	"github.com/hourglass-trading/hourglass/services/collector/internal/feed"
 )
 
-// unhurried is Coinbase without its limits on calls.
-type unhurried struct{ coinbase.Exchange }
-
-func (u unhurried) Traits() exchange.Traits {
-	t := u.Exchange.Traits()
-	t.Weight = 1000
-	return t
+func interval(t *testing.T, s string) bus.Interval {
+	t.Helper()
+	i, err := bus.ParseInterval(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
 }
 
-// TestCandlesOfARarelyTradedPairAreReadToTheEnd asks an exchange that leaves out the minutes without trades, here all but
-// every seventh.
-func TestCandlesOfARarelyTradedPairAreReadToTheEnd(t *testing.T) {
-	end := time.Date(2026, 9, 21, 14, 0, 0, 0, time.UTC)
-	calls := 0
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		calls++
-		from, to := end.Add(-300*time.Minute), end.Add(-time.Second)
-		if q := r.URL.Query(); q.Get("start") != "" {
-			from, _ = time.Parse(time.RFC3339, q.Get("start"))
-			to, _ = time.Parse(time.RFC3339, q.Get("end"))
+// exchangeNow is what the exchange's clock shows: it need not be ours.
+var exchangeNow = time.Date(2024, 8, 8, 12, 0, 30, 0, time.UTC)
+
+func TestKlinesAreFetchedPagedAndJoined(t *testing.T) {
+	noon := exchangeNow.Truncate(time.Minute)
+	tests := map[string]struct {
+		interval    string
+		limit       int
+		start, end  time.Time
+		first, last time.Time
+		count       int
+		volume      int64 // of each but the last
+		calls       int
+	}{
+		"the newest":                          {interval: "1m", limit: 5, first: noon.Add(-4 * time.Minute), last: noon, count: 5, volume: 60, calls: 1},
+		"a hundred where nothing is said":     {interval: "1m", first: noon.Add(-99 * time.Minute), last: noon, count: 100, volume: 60, calls: 1},
+		"joined from shorter ones, two pages": {interval: "10s", limit: 150, first: exchangeNow.Add(-1490 * time.Second), last: exchangeNow, count: 150, volume: 10, calls: 2},
+		"from a start": {
+			interval: "1m", limit: 3, start: noon.Add(-time.Hour - time.Second), first: noon.Add(-time.Hour), last: noon.Add(-58 * time.Minute), count: 3, volume: 60, calls: 1,
+		},
+		"from a start to an end, both included": {
+			interval: "1m", limit: 100, start: noon.Add(-5 * time.Minute), end: noon.Add(-3 * time.Minute), first: noon.Add(-5 * time.Minute), last: noon.Add(-3 * time.Minute), count: 3, volume: 60, calls: 1,
+		},
+		"before an end":                  {interval: "1m", limit: 2, end: noon.Add(-time.Hour), first: noon.Add(-61 * time.Minute), last: noon.Add(-time.Hour), count: 2, volume: 60, calls: 1},
+		"a start behind the end is none": {interval: "1m", start: noon, end: noon.Add(-time.Hour)},
+		"joined from a start, many pages": {
+			interval: "30s", limit: 100, start: noon.Add(-time.Hour), first: noon.Add(-time.Hour), last: noon.Add(-time.Hour + 99*30*time.Second), count: 100, volume: 30, calls: 3,
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var calls []string
+			d := newTestDesk(t, binanceAt(exchangeNow, &calls))
+			calls = nil
+			reply, err := d.klines.answer(t.Context(), bus.KlinesRequest{
+				Symbol: "BTC-USDT", Interval: interval(t, tt.interval), Limit: tt.limit, Start: tt.start, End: tt.end,
+			})
+			if err != nil || len(reply.Klines) != tt.count || reply.Source != bus.FromExchange || len(calls) != tt.calls {
+				t.Fatalf("%d klines, %d calls, %v", len(reply.Klines), len(calls), err)
+			}
+			for i, c := range reply.Klines {
+				switch length := reply.Interval.Duration(); {
+				case i == 0 && !c.OpenTime.Equal(tt.first), i == tt.count-1 && !c.OpenTime.Equal(tt.last):
+					t.Errorf("candle %d opens at %s, want %s to %s", i, c.OpenTime, tt.first, tt.last)
+				case i > 0 && !c.OpenTime.Equal(reply.Klines[i-1].OpenTime.Add(length)):
+					t.Errorf("candle %d opens at %s", i, c.OpenTime)
+				case i < tt.count-1 && (c.Volume != decimal.New(tt.volume, 0) || c.Open != decimal.New(c.OpenTime.Unix(), 0) || c.Close != decimal.New(c.OpenTime.Add(length).Unix()-1, 0)):
+					t.Errorf("candle %d: %+v", i, c)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeServedIsSaidByKind(t *testing.T) {
+	var calls []string
+	d := newTestDesk(t, binanceAt(exchangeNow, &calls))
+	tests := map[string]struct {
+		req  bus.KlinesRequest
+		kind error
+		text string
+	}{
+		"a symbol that is not listed": {bus.KlinesRequest{Symbol: "XXX-USDT", Interval: interval(t, "1m")}, bus.ErrNotFound, "does not list XXX-USDT"},
+		"an interval that is not offered": {
+			bus.KlinesRequest{Symbol: "BTC-USDT", Interval: interval(t, "7m")}, bus.ErrInvalid,
+			"interval: must be one of 1s, 5s, 10s, 15s, 30s, 1m, 3m, 5m, 10m, 15m, 30m, 1h, 2h, 4h, 6h, 8h, 12h, 1d, 2d, 3d, 7d",
+		},
+		"no interval":     {bus.KlinesRequest{Symbol: "BTC-USDT"}, bus.ErrInvalid, "interval: must be"},
+		"too many":        {bus.KlinesRequest{Symbol: "BTC-USDT", Interval: interval(t, "1m"), Limit: 1001}, bus.ErrInvalid, "limit: must be"},
+		"fewer than none": {bus.KlinesRequest{Symbol: "BTC-USDT", Interval: interval(t, "1m"), Limit: -1}, bus.ErrInvalid, "limit: must be"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if _, err := d.klines.answer(t.Context(), tt.req); !errors.Is(err, tt.kind) || !strings.Contains(err.Error(), tt.text) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+func TestWithoutTheExchangeCandlesComeFromTradesOrNotAtAll(t *testing.T) {
+	down := false
+	var calls []string
+	up := binanceAt(exchangeNow, &calls)
+	d := newTestDesk(t, func(path string, query url.Values) (int, string) {
+		if down {
+			return 0, ""
 		}
-		rows := []byte("[")
-		for at := to.Truncate(time.Minute); !at.Before(from); at = at.Add(-time.Minute) {
-			if at.Unix()/60%7 == 0 {
-				rows = fmt.Appendf(rows, "[%d,1,2,1,2,3],", at.Unix())
+		return up(path, query)
+	})
+	down = true
+	req := bus.KlinesRequest{Symbol: "BTC-USDT", Interval: interval(t, "1m")}
+	if _, err := d.klines.answer(t.Context(), req); !errors.Is(err, bus.ErrUnavailable) {
+		t.Errorf("%v", err)
+	}
+	d.klines.recent = func(market.Symbol, time.Duration) []market.Candle {
+		return []market.Candle{{OpenTime: exchangeNow, Close: decimal.One}}
+	}
+	reply, err := d.klines.answer(t.Context(), req)
+	if err != nil || reply.Source != bus.FromTrades || len(reply.Klines) != 1 {
+		t.Errorf("%+v, %v", reply, err)
+	}
+}
+
+func TestTheSameQuestionWithinASecondCostsNoCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls []string
+		d := newTestDesk(t, binanceAt(exchangeNow, &calls))
+		calls = nil
+		req := bus.KlinesRequest{Symbol: "BTC-USDT", Interval: interval(t, "1m")}
+		for range 5 {
+			if _, err := d.klines.answer(t.Context(), req); err != nil {
+				t.Fatal(err)
 			}
 		}
-		_, _ = w.Write(append(rows[:max(len(rows)-1, 1)], ']'))
-	}))
-	defer server.Close()
-	ex := unhurried{}
-	rest := feed.NewREST(server.URL, ex.Traits(), nil)
-	k := newKlines(ex, rest, nil, nil, slog.New(slog.DiscardHandler))
-	l := &exchange.Listing{Code: "BTC-USD"}
+		time.Sleep(cacheTime)
+		if _, err := d.klines.answer(t.Context(), req); err != nil || len(calls) != 2 {
+			t.Errorf("%d calls, %v", len(calls), err)
+		}
+	})
+}
 
-	forward, err := k.forward(t.Context(), l, time.Minute, window{length: time.Minute, first: end.Add(-700 * time.Minute), last: end.Add(-time.Minute), limit: 700}, end)
+func TestManyQuestionsLeaveHalfOfTheWeightToTheBooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls []string
+		d := newTestDesk(t, binanceAt(exchangeNow, &calls))
+		calls = nil
+		for i := range 3000 { // each its own, so that no answer serves twice
+			req := bus.KlinesRequest{Symbol: "BTC-USDT", Interval: interval(t, "1m"), Limit: 1, End: exchangeNow.Add(-time.Duration(i) * time.Minute)}
+			_, _ = d.klines.answer(t.Context(), req)
+		}
+		// 2 of weight a call: the burst of 2,400, then 40 a second.
+		spent := time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
+		if most := 1200 + int(spent.Seconds()*20) + 1; len(calls) > most {
+			t.Errorf("%d calls in %s, want %d at most", len(calls), spent, most)
+		}
+	})
+}
+
+func TestSeedsAreTheRunningCandles(t *testing.T) {
+	var calls []string
+	d := newTestDesk(t, binanceAt(exchangeNow, &calls))
+	l, err := d.catalog.find("BTC-USDT")
 	if err != nil {
 		t.Fatal(err)
 	}
-	backward, err := k.backward(t.Context(), l, time.Minute, window{length: time.Minute, limit: 60}, end)
-	if err != nil {
+	got := map[time.Duration]market.Candle{}
+	d.seeder.seed = func(_ *exchange.Listing, length time.Duration, c market.Candle) { got[length] = c }
+	if err := d.seeder.once(t.Context(), l); err != nil {
 		t.Fatal(err)
 	}
-	for name, candles := range map[string][]market.Candle{"forward": forward, "backward": backward} {
-		ordered := slices.IsSortedFunc(candles, func(a, b market.Candle) int { return a.OpenTime.Compare(b.OpenTime) })
-		if !ordered || len(candles) < 60 || candles[len(candles)-1].OpenTime.Before(end.Add(-7*time.Minute)) {
-			t.Errorf("%s: %d candles, ordered %t", name, len(candles), ordered)
+	for _, length := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 4 * time.Hour, 24 * time.Hour} {
+		if c := got[length]; !c.OpenTime.Equal(exchangeNow.Truncate(length)) || c.Open != decimal.New(c.OpenTime.Unix(), 0) {
+			t.Errorf("%s: %+v", length, c)
 		}
 	}
-	if len(forward) != 100 || calls > 8 {
-		t.Errorf("%d candles forward, want 100; %d calls", len(forward), calls)
+	if len(got) != 6 {
+		t.Errorf("%d seeds", len(got))
 	}
+}
+
+func TestAnExchangeThatWantsPeaceGetsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		d := newTestDesk(t, func(string, url.Values) (int, string) { n++; return http.StatusTeapot, "" })
+		for range 3 {
+			if err := d.catalog.refresh(t.Context()); err == nil {
+				t.Fatal("read")
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d calls after a ban", n)
+		}
+		time.Sleep(2 * time.Minute)
+		_ = d.catalog.refresh(t.Context())
+		if n != 2 {
+			t.Errorf("%d calls after the ban has ended", n)
+		}
+		if _, err := d.catalog.pairs(); !errors.Is(err, bus.ErrUnavailable) {
+			t.Errorf("%v", err)
+		}
+	})
 }

@@ -91,23 +91,32 @@ func AppendUnits(to []byte, units int64, decimals uint8) []byte {
 	if units < 0 || decimals > MaxDecimals {
 		return decimal.New(units, int(decimals)).Append(to)
 	}
-	for decimals > 0 && units%10 == 0 {
-		units /= 10
-		decimals--
-	}
-	var digits [20]byte
-	i := len(digits)
-	for point := int(decimals); ; point-- {
-		if point == 0 && decimals > 0 {
-			i--
-			digits[i] = '.'
-		}
-		if point <= 0 && units == 0 && i < len(digits) && digits[i] != '.' {
+	// Quotients by hand, so that each digit costs one multiplication: fifty levels a side are two hundred numbers a book.
+	u, left := uint64(units), int(decimals)
+	for left > 0 {
+		q := u / 10
+		if q*10 != u {
 			break
 		}
-		i--
-		digits[i] = byte('0' + units%10)
-		units /= 10
+		u, left = q, left-1
 	}
+	var digits [24]byte
+	i := len(digits)
+	if left > 0 {
+		for ; left > 0; left-- {
+			q := u / 10
+			i--
+			digits[i], u = byte('0'+u-q*10), q
+		}
+		i--
+		digits[i] = '.'
+	}
+	for u >= 10 {
+		q := u / 10
+		i--
+		digits[i], u = byte('0'+u-q*10), q
+	}
+	i--
+	digits[i] = byte('0' + u)
 	return append(to, digits[i:]...)
 }

@@ -1,0 +1,163 @@
+package collector
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/market"
+	"github.com/hourglass-trading/hourglass/services/collector/internal/book"
+	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
+	"github.com/hourglass-trading/hourglass/services/collector/internal/feed"
+)
+
+func TestAListingThatIsAsBeforeStaysTheSame(t *testing.T) {
+	tick := "0.01"
+	d := newTestDesk(t, func(string, url.Values) (int, string) {
+		return http.StatusOK, strings.ReplaceAll(info, `"tickSize":"0.01"},{"filterType":"LOT_SIZE","stepSize":"0.001"}]},
+	{`, `"tickSize":"`+tick+`"},{"filterType":"LOT_SIZE","stepSize":"0.001"}]},
+	{`)
+	})
+	find := func(s market.Symbol) *exchange.Listing {
+		l, err := d.catalog.find(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	btc, eth := find("BTC-USDT"), find("ETH-USDT")
+	<-d.catalog.changed
+	if err := d.catalog.refresh(t.Context()); err != nil || find("BTC-USDT") != btc || len(d.catalog.changed) != 0 {
+		t.Error("another listing although nothing changed")
+	}
+	tick = "0.05"
+	if err := d.catalog.refresh(t.Context()); err != nil || find("BTC-USDT") == btc || find("ETH-USDT") != eth || len(d.catalog.changed) != 1 {
+		t.Error("a changed tick must make another listing, and that one alone")
+	}
+	reply, err := d.catalog.pairs()
+	if err != nil || len(reply.Instruments) != 2 || reply.Instruments[0].Symbol != "BTC-USDT" || reply.Instruments[1].Status != market.Halted {
+		t.Errorf("%+v, %v", reply, err)
+	}
+}
+
+func TestWishesAreHeardUntilTheyExpire(t *testing.T) {
+	in := newInterest("binance", slog.New(slog.DiscardHandler))
+	now := time.Now()
+	in.hear("binance.BTC-USDT", true, now)
+	in.hear("binance.ETH-USDT", true, now)
+	in.hear("kraken.BTC-USD", true, now)
+	in.hear("binance.nonsense", true, now)
+	in.hear("", true, now)
+	in.hear("binance.ETH-USDT", false, now)
+	if len(in.changed) != 1 {
+		t.Error("not told")
+	}
+	tests := []struct {
+		after time.Duration
+		want  []market.Symbol
+	}{
+		{0, []market.Symbol{"BTC-USDT", "ETH-USDT"}},
+		{grace, []market.Symbol{"BTC-USDT"}},
+		{bus.InterestTTL + grace - 1, []market.Symbol{"BTC-USDT"}},
+		{bus.InterestTTL + grace, nil},
+	}
+	for _, tt := range tests {
+		got := in.wanted(now.Add(tt.after))
+		slices.Sort(got)
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("after %s: %v, want %v", tt.after, got, tt.want)
+		}
+	}
+	for i := range maxWishes + 5 {
+		in.hear("binance.C"+string(rune('A'+i%26))+strings.Repeat("X", i/26%18)+string(rune('A'+i/468))+"-USDT", true, now)
+	}
+	if n := len(in.wanted(now)); n > maxWishes {
+		t.Errorf("%d wishes", n)
+	}
+}
+
+func TestFollowedIsWhatIsConfiguredOrWantedAndListed(t *testing.T) {
+	var calls []string
+	d := newTestDesk(t, binanceAt(exchangeNow, &calls))
+	s := newSelection([]market.Symbol{"BTC-USDT", "NO-SUCH"}, d.interest, d.catalog, nil, slog.New(slog.DiscardHandler))
+	now := time.Now()
+	symbols := func(at time.Time) (list []market.Symbol) {
+		for _, l := range s.choose(at) {
+			list = append(list, l.Symbol)
+		}
+		return list
+	}
+	if got := symbols(now); !slices.Equal(got, []market.Symbol{"BTC-USDT"}) {
+		t.Errorf("%v", got)
+	}
+	d.interest.hear("binance.ETH-USDT", true, now)
+	d.interest.hear("binance.BTC-USDT", true, now)
+	if got := symbols(now); !slices.Equal(got, []market.Symbol{"BTC-USDT", "ETH-USDT"}) {
+		t.Errorf("%v", got)
+	}
+	if got := symbols(now.Add(time.Hour)); !slices.Equal(got, []market.Symbol{"BTC-USDT"}) {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestQuestionsAreAnsweredOrSaidWhyNot(t *testing.T) {
+	var calls []string
+	d := newTestDesk(t, binanceAt(exchangeNow, &calls))
+	l, err := d.catalog.find("BTC-USDT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := book.New(l.Scale, book.Rules{})
+	b.Restart()
+	if _, err := b.Apply(&book.Update{Kind: book.Snapshot, Last: 7, Bids: []book.Level{{Price: 100, Size: 1}}}); err != nil {
+		t.Fatal(err)
+	}
+	d.publisher.Look(l, feed.View{Book: b, State: market.Live, Now: exchangeNow})
+	tests := map[string]struct {
+		ask  func(context.Context, micro.Request) error
+		data string
+		code string
+		want string
+	}{
+		"the pairs":                      {d.answerPairs, `{}`, "", `"symbol":"BTC-USDT"`},
+		"a book":                         {d.answerBook, `{"symbol":"BTC-USDT"}`, "", `"state":"live"`},
+		"a book that is not collected":   {d.answerBook, `{"symbol":"ETH-USDT"}`, "unavailable", "not collected"},
+		"a book that is not listed":      {d.answerBook, `{"symbol":"NO-SUCH"}`, "not_found", "does not list"},
+		"candles":                        {d.answerKlines, `{"symbol":"BTC-USDT","interval":"1m","limit":2}`, "", `"source":"exchange"`},
+		"candles of nothing like a pair": {d.answerKlines, `{"symbol":"btc","interval":"1m"}`, "invalid", "symbol"},
+		"candles of a wrong interval":    {d.answerKlines, `{"symbol":"BTC-USDT","interval":"1x"}`, "invalid", "interval"},
+		"no JSON":                        {d.answerBook, `{`, "invalid", "request"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			q := &question{data: tt.data}
+			if err := tt.ask(t.Context(), q); err != nil || q.code != tt.code || !strings.Contains(string(q.payload), tt.want) {
+				t.Errorf("%s %s, %v", q.code, q.payload, err)
+			}
+			if !json.Valid(q.payload) {
+				t.Errorf("%s", q.payload)
+			}
+		})
+	}
+}
+
+func TestAnExchangeThatWasNeverReachedIsDown(t *testing.T) {
+	d := newTestDesk(t, func(string, url.Values) (int, string) { return 0, "" })
+	s := d.status(exchangeNow)
+	if s.State != market.Down || s.Reason == "" || s.Symbols != 0 || !s.At.Equal(exchangeNow) {
+		t.Errorf("%+v", s)
+	}
+	q := &question{data: `{}`}
+	if err := d.answerPairs(t.Context(), q); err != nil || q.code != "unavailable" {
+		t.Errorf("%s %s, %v", q.code, q.payload, err)
+	}
+}
