@@ -29,17 +29,19 @@ func (u *user) order(tokenID string) orderView {
 
 func (u *user) fills(tokenID string) []order.Fill {
 	u.p.t.Helper()
-	var page struct {
-		Executions []order.Fill `json:"executions"`
-		NextCursor string       `json:"next_cursor"`
-	}
 	var all []order.Fill
-	for {
-		u.do("GET", "/v1/orders/"+tokenID+"/executions?limit=1000&cursor="+page.NextCursor, nil).into(u.p.t, http.StatusOK, &page)
+	path := "/v1/orders/" + tokenID + "/executions?limit=1000"
+	for cursor := ""; ; {
+		var page struct {
+			Executions []order.Fill `json:"executions"`
+			NextCursor string       `json:"next_cursor"`
+		}
+		u.do("GET", path+cursor, nil).into(u.p.t, http.StatusOK, &page)
 		all = append(all, page.Executions...)
 		if page.NextCursor == "" {
 			return all
 		}
+		cursor = "&cursor=" + page.NextCursor
 	}
 }
 
@@ -165,7 +167,11 @@ func TestACanceledOrderGivesItsReserveBack(t *testing.T) {
 	if a := u.do("DELETE", "/v1/orders/long", nil); a.status != http.StatusOK {
 		t.Fatalf("cancel: %d %s", a.status, a.body)
 	}
-	p.await("the end of the order", 5*time.Second, func() bool { return u.order("long").Status == order.Canceled })
+	// What was on its way when the cancel came still arrives, and holds its reserve until then.
+	p.await("the end of the order", 5*time.Second, func() bool {
+		o := u.order("long")
+		return o.Status == order.Canceled && o.Reserved.Amount.IsZero()
+	})
 	u.addsUp(u.order("long"))
 }
 
