@@ -49,8 +49,8 @@ func (x *executor) run(ctx context.Context) error {
 		}
 		return x.answer(ctx, &cmd)
 	})
-	if ctx.Err() != nil {
-		return nil
+	if errors.Is(err, context.Canceled) {
+		err = nil
 	}
 	return err
 }

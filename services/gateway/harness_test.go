@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -291,7 +292,7 @@ func (b *books) publish() error {
 		if err != nil {
 			return err
 		}
-		if err := b.conn.PublishMarket(subject, payload); err != nil && err != nats.ErrConnectionClosed {
+		if err := b.conn.PublishMarket(subject, payload); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 			return err
 		}
 	}
@@ -301,7 +302,7 @@ func (b *books) publish() error {
 		if err != nil {
 			return err
 		}
-		if err := b.conn.PublishMarket(bus.StatusSubject(e), payload); err != nil && err != nats.ErrConnectionClosed {
+		if err := b.conn.PublishMarket(bus.StatusSubject(e), payload); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 			return err
 		}
 	}

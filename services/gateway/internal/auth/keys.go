@@ -63,7 +63,7 @@ func (k *Keys) accept(private ed25519.PrivateKey) string {
 }
 
 func readKey(path string) (ed25519.PrivateKey, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // a fixed name in the configured directory
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the signing key: %w", err)
 	}

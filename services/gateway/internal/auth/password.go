@@ -74,7 +74,7 @@ func (h hasher) verify(ctx context.Context, password, phc string) (ok, outdated 
 		return false, false, err
 	}
 	defer done()
-	sum := argon2.IDKey([]byte(password), p.salt, p.passes, p.memory, p.lanes, uint32(len(p.sum))) //nolint:gosec // ≤ 64 bytes, see parsePHC
+	sum := argon2.IDKey([]byte(password), p.salt, p.passes, p.memory, p.lanes, uint32(len(p.sum)))
 	outdated = p.memory != hashMemoryKiB || p.passes != hashPasses || p.lanes != hashLanes
 	return subtle.ConstantTimeCompare(sum, p.sum) == 1, outdated, nil
 }

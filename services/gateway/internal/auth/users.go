@@ -49,7 +49,7 @@ func (s *Service) Register(ctx context.Context, username, password string) (orde
 		return "", err
 	}
 	u := user{Username: username, Account: order.AccountID("a" + newID()), Password: hash, CreatedAt: s.now().UTC()}
-	body, err := json.Marshal(u)
+	body, err := json.Marshal(u) //nolint:gosec // it is the hash of the password
 	if err != nil {
 		return "", fmt.Errorf("encode user: %w", err)
 	}
@@ -100,7 +100,7 @@ func (s *Service) rehash(ctx context.Context, key string, u user, password strin
 		return
 	}
 	u.Password = hash
-	if body, err := json.Marshal(u); err == nil {
+	if body, err := json.Marshal(u); err == nil { //nolint:gosec // it is the hash of the password
 		_, _ = s.users.Update(ctx, key, body, revision)
 	}
 }

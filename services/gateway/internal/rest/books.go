@@ -111,7 +111,7 @@ func (s *server) books(ctx context.Context, instruments []market.Instrument) ([]
 			known++
 			continue
 		}
-		books[i] = &market.Book{Exchange: instruments[i].Exchange, Symbol: instruments[i].Symbol, State: market.Down, Reason: "no book yet"}
+		books[i] = &market.Book{Exchange: f.Exchange(), Symbol: instruments[0].Symbol, State: market.Down, Reason: "no book yet"}
 	}
 	if known == 0 {
 		return nil, unavailable("no_market_data", fmt.Sprintf("no book of %s came from %s in time", instruments[0].Symbol, names(instruments)))

@@ -19,7 +19,7 @@ const (
 	authPatience  = 5 * time.Second
 	heartbeat     = 20 * time.Second // between pings
 	pongPatience  = 10 * time.Second
-	writePatience = 10 * time.Second // for one frame; a client whose socket is full for longer is gone
+	writePatience = 30 * time.Second // for one frame; a client whose socket is full for longer is gone
 	expiryWarning = 30 * time.Second // before the token expires
 	maxControl    = 64               // answers that wait for a slow client; more of them is a flood
 	frameRate     = rate.Limit(10)   // client's frames a second
@@ -65,7 +65,7 @@ func (s *session) run(ctx context.Context, authorization string) {
 	s.cancel = cancel
 	s.mu.Unlock()
 	// An unmasked or oversized frame makes Read fail without closing the connection, so this is always done.
-	defer s.conn.CloseNow() //nolint:errcheck // it may be closed already
+	defer s.conn.CloseNow()
 	s.conn.SetReadLimit(maxFrame)
 
 	switch token, given := bearer(authorization); {

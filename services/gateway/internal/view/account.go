@@ -134,7 +134,7 @@ func (a *Account) fold(e *order.Event, seq uint64) {
 		a.byID[e.OrderID] = w
 		a.orders = append(a.orders, w)
 	}
-	ended := w.Order.Status.Ended()
+	ended := w.Status.Ended()
 	if e.Order != nil {
 		w.Order = *e.Order
 	}
@@ -147,7 +147,7 @@ func (a *Account) fold(e *order.Event, seq uint64) {
 	if w.details != nil {
 		w.details.fold(e)
 	}
-	if !ended && w.Order.Status.Ended() {
+	if !ended && w.Status.Ended() {
 		a.shed(w)
 	}
 }

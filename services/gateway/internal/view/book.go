@@ -65,14 +65,20 @@ func Settled(ctx context.Context, feeds []*Feed) {
 // await returns true as soon as done does, which is asked after each payload, false when the context ends first.
 func await(ctx context.Context, feeds []*Feed, done func() bool) bool {
 	changed := make(chan struct{}, 1) // one wake-up covers all that has happened
-	for _, f := range feeds {
-		defer f.Listen(func(Update) {
+	stops := make([]func(), len(feeds))
+	for i, f := range feeds {
+		stops[i] = f.Listen(func(Update) {
 			select {
 			case changed <- struct{}{}:
 			default:
 			}
-		})()
+		})
 	}
+	defer func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}()
 	for !done() {
 		select {
 		case <-changed:

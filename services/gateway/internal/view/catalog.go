@@ -70,8 +70,8 @@ func (c *Catalog) Listing(ctx context.Context, e market.Exchange) (*Listing, err
 		_, err := c.Exchange(string(e))
 		return nil, err
 	}
-	if list, err, known := entry.known(time.Now()); known {
-		return list, err
+	if known := entry.known(time.Now()); known != nil {
+		return known.list, known.err
 	}
 	select {
 	case entry.turn <- struct{}{}:
@@ -79,8 +79,8 @@ func (c *Catalog) Listing(ctx context.Context, e market.Exchange) (*Listing, err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if list, err, known := entry.known(time.Now()); known { // another has asked while we waited
-		return list, err
+	if known := entry.known(time.Now()); known != nil { // another has asked while we waited
+		return known.list, known.err
 	}
 	// The answer is for all who wait, so it does not end with this caller.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pairsTimeout)
@@ -90,18 +90,27 @@ func (c *Catalog) Listing(ctx context.Context, e market.Exchange) (*Listing, err
 	return entry.learn(e, reply.Instruments, err, time.Now())
 }
 
-func (e *entry) known(now time.Time) (*Listing, error, bool) { //nolint:revive,staticcheck // the pair is one value: what is known
+// outcome is what asking a collector came to: a list or an error.
+type outcome struct {
+	list *Listing
+	err  error
+}
+
+// known returns what need not be asked for at the time now, nil if it is time to ask.
+func (e *entry) known(now time.Time) *outcome {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	switch {
-	case e.list != nil && now.Sub(e.listed) < pairsFresh:
-		return e.list, nil, true
+	switch age := now.Sub(e.listed); {
+	case e.list != nil && age < pairsFresh:
+		return &outcome{list: e.list}
 	case now.Sub(e.tried) >= pairsRetry:
-		return nil, nil, false
-	case e.list != nil && now.Sub(e.listed) < pairsUsable:
-		return e.list, nil, true
+		return nil
+	case e.list != nil && age < pairsUsable:
+		return &outcome{list: e.list}
+	case e.err != nil:
+		return &outcome{err: e.err}
 	}
-	return nil, e.err, e.err != nil
+	return nil
 }
 
 func (e *entry) learn(exchange market.Exchange, instruments []market.Instrument, err error, now time.Time) (*Listing, error) {
