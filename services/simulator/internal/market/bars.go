@@ -93,15 +93,14 @@ func (b *bars) trade(t *Trade) {
 	m.then(&o)
 }
 
-// covered says that everything up to a moment has been counted.
+// covered says that the step up to a moment has been counted. A step lies within one minute.
 func (b *bars) covered(at time.Time) {
-	if m := &b.minutes[len(b.minutes)-1]; at.After(m.Next) {
-		m.until = m.Next
-		m = b.minute(at)
-		m.from, m.until = m.Start, at
-	} else {
-		m.until = at
+	begin := at.Add(-Grid)
+	m := b.minute(begin)
+	if m.from.After(begin) {
+		m.from = begin // the step's first trade came later than its beginning
 	}
+	m.until = at
 }
 
 // History tells the candles of a pair: from what it has lived through, else from the path of its price.

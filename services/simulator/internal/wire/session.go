@@ -24,7 +24,7 @@ const (
 	// maxRequests bounds the frames of a client in one second; a client past it is closed. The exchanges allow fewer.
 	maxRequests = 100
 	// writeTimeout is how long a client may refuse to read before it is closed.
-	writeTimeout = 10 * time.Second
+	writeTimeout = 5 * time.Second
 	// maxLag is how late a message may be sent; a client that is too slow for that is closed, as an exchange would do.
 	maxLag = 30 * time.Second
 	// pingEvery and pongWithin are Binance's: a ping every 20 s, a client without an answer for a minute is dropped.
@@ -78,7 +78,8 @@ type Session struct {
 
 // Send writes a text frame.
 func (s *Session) Send(ctx context.Context, frame []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	// Not ended by ctx, which would tear the connection down in the middle of a frame and leave no way to say goodbye.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	if err := s.conn.Write(ctx, websocket.MessageText, frame); err != nil {
 		return fmt.Errorf("send: %w", err)
@@ -138,7 +139,7 @@ func (s *Session) run(ctx context.Context) error {
 
 	err := s.serve(work, requests)
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		s.conn.Close(websocket.StatusGoingAway, "the simulator stops") //nolint:errcheck // a courtesy
 		return nil
 	case work.Err() != nil:
