@@ -92,7 +92,7 @@ func TestATimeThatWasSleptThroughIsSkipped(t *testing.T) {
 		f.Listen(func(*market.Pair, *market.Update) { updates++ })
 		release := f.Hold(p, func(*market.Market) {})
 		defer release(func() {})
-		time.Sleep(10 * time.Hour) // as a machine does whose lid is closed
+		time.Sleep(10*time.Hour + 30*time.Second) // as a machine does whose lid is closed
 		f.move()
 		if updates > 2 {
 			t.Errorf("%d steps were made up for", updates)
