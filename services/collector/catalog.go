@@ -148,7 +148,7 @@ func (c *catalog) pairs() (bus.PairsReply, error) {
 func (c *catalog) unavailable() error {
 	detail := fmt.Sprintf("the instruments of %s are not known yet", c.exchange.Name())
 	if c.err != nil {
-		detail += ": " + c.err.Error()
+		detail += ": " + feed.Reason(c.err)
 	}
 	return unavailable(detail)
 }

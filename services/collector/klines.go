@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -25,8 +24,6 @@ const (
 	defaultLimit = 100
 	maxPages     = 40              // calls to the exchange for one answer; what they do not reach is left out
 	answerTime   = 4 * time.Second // who asks waits five
-	cacheTime    = time.Second     // an answer serves again for so long
-	cacheSize    = 512             // answers kept; then all are forgotten
 )
 
 // offered are the lengths that are served where the exchange has them or a length that divides them.
@@ -46,14 +43,7 @@ type klines struct {
 	log      *slog.Logger
 	// budget leaves half of the exchange's weight to the books, however often candles are asked for.
 	budget *rate.Limiter
-
-	mu    sync.Mutex // guards cache
-	cache map[bus.KlinesRequest]cached
-}
-
-type cached struct {
-	reply bus.KlinesReply
-	until time.Time
+	pages  *pages
 }
 
 func newKlines(ex exchange.Exchange, rest *feed.REST, c *catalog, recent func(market.Symbol, time.Duration) []market.Candle, log *slog.Logger) *klines {
@@ -61,7 +51,7 @@ func newKlines(ex exchange.Exchange, rest *feed.REST, c *catalog, recent func(ma
 	half := float64(t.Weight) / t.WeightPer.Seconds() / 2
 	return &klines{
 		exchange: ex, rest: rest, catalog: c, recent: recent, log: log,
-		budget: rate.NewLimiter(rate.Limit(half), max(t.Weight/2, 1)), cache: map[bus.KlinesRequest]cached{},
+		budget: rate.NewLimiter(rate.Limit(half), max(t.Weight/2, 1)), pages: newPages(),
 	}
 }
 
@@ -83,9 +73,6 @@ func (k *klines) answer(ctx context.Context, req bus.KlinesRequest) (bus.KlinesR
 		return bus.KlinesReply{}, err
 	}
 	now := time.Now().UTC()
-	if reply, ok := k.remembered(req, now); ok {
-		return reply, nil
-	}
 	reply := bus.KlinesReply{Exchange: k.exchange.Name(), Symbol: req.Symbol, Interval: req.Interval, Source: bus.FromExchange}
 	window := newWindow(req, length)
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
@@ -97,10 +84,9 @@ func (k *klines) answer(ctx context.Context, req bus.KlinesRequest) (bus.KlinesR
 	if err != nil {
 		reply.Source, reply.Klines = bus.FromTrades, window.cut(k.recent(req.Symbol, length))
 		if len(reply.Klines) == 0 {
-			return bus.KlinesReply{}, unavailable(fmt.Sprintf("no candles from %s: %v", k.exchange.Name(), err))
+			return bus.KlinesReply{}, unavailable(fmt.Sprintf("no candles from %s: %s", k.exchange.Name(), feed.Reason(err)))
 		}
 	}
-	k.remember(req, reply, now)
 	return reply, nil
 }
 
@@ -275,18 +261,10 @@ func afterFirst(candles []market.Candle, length time.Duration) []market.Candle {
 // page makes one call and returns the candles that open in [at, end), oldest first; zero times leave that end open.
 func (k *klines) page(ctx context.Context, l *exchange.Listing, base time.Duration, at, end time.Time, limit int, now time.Time) ([]market.Candle, error) {
 	call := k.exchange.Candles(l, base, at, end, limit)
-	if err := k.budget.WaitN(ctx, min(call.Weight, k.budget.Burst())); err != nil {
-		return nil, fmt.Errorf("%w: %w", exchange.ErrBusy, err)
-	}
-	body, err := k.rest.Get(ctx, call)
+	page, err := k.pages.get(ctx, call, pageAge(base), func(ctx context.Context) ([]market.Candle, error) {
+		return k.call(ctx, call, base, now)
+	})
 	if err != nil {
-		return nil, err
-	}
-	page, err := k.exchange.ParseCandles(body, base, now)
-	if err != nil {
-		if errors.Is(err, exchange.ErrBusy) {
-			return nil, k.rest.Pause(busyPause)
-		}
 		return nil, err
 	}
 	return slices.DeleteFunc(page, func(c market.Candle) bool {
@@ -294,21 +272,20 @@ func (k *klines) page(ctx context.Context, l *exchange.Listing, base time.Durati
 	}), nil
 }
 
+func (k *klines) call(ctx context.Context, call exchange.Call, base time.Duration, now time.Time) ([]market.Candle, error) {
+	if err := k.budget.WaitN(ctx, min(call.Weight, k.budget.Burst())); err != nil {
+		return nil, fmt.Errorf("%w: %w", exchange.ErrBusy, err)
+	}
+	body, err := k.rest.Get(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	candles, err := k.exchange.ParseCandles(body, base, now)
+	if errors.Is(err, exchange.ErrBusy) {
+		return nil, k.rest.Pause(busyPause)
+	}
+	return candles, err
+}
+
 // busyPause is for exchanges that complain in the body and name no time.
 const busyPause = 10 * time.Second
-
-func (k *klines) remembered(req bus.KlinesRequest, now time.Time) (bus.KlinesReply, bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	c, ok := k.cache[req]
-	return c.reply, ok && now.Before(c.until)
-}
-
-func (k *klines) remember(req bus.KlinesRequest, reply bus.KlinesReply, now time.Time) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if len(k.cache) >= cacheSize {
-		clear(k.cache)
-	}
-	k.cache[req] = cached{reply, now.Add(cacheTime)}
-}

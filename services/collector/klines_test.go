@@ -1,10 +1,12 @@
 package collector
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,7 +130,7 @@ func TestWithoutTheExchangeCandlesComeFromTradesOrNotAtAll(t *testing.T) {
 	}
 }
 
-func TestTheSameQuestionWithinASecondCostsNoCall(t *testing.T) {
+func TestTheSameQuestionSoonAgainCostsNoCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls []string
 		d := newTestDesk(t, binanceAt(exchangeNow, &calls))
@@ -139,9 +141,35 @@ func TestTheSameQuestionWithinASecondCostsNoCall(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(cacheTime)
+		time.Sleep(2 * time.Second)
 		if _, err := d.klines.answer(t.Context(), req); err != nil || len(calls) != 2 {
 			t.Errorf("%d calls, %v", len(calls), err)
+		}
+	})
+}
+
+func TestWhoAsksTheSameAtTheSameTimeWaitsForOneCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, calls := newPages(), 0
+		var answered atomic.Int64
+		fail := errors.New("no")
+		for range 10 {
+			go func() {
+				_, err := p.get(t.Context(), exchange.Call{Path: "/"}, time.Second, func(context.Context) ([]market.Candle, error) {
+					calls++
+					time.Sleep(time.Second)
+					return nil, fail
+				})
+				if errors.Is(err, fail) {
+					answered.Add(1)
+				}
+			}()
+			synctest.Wait()
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if calls != 1 || answered.Load() != 10 || len(p.byCall) != 0 {
+			t.Errorf("%d calls, %d answered, %d remembered of a failure", calls, answered.Load(), len(p.byCall))
 		}
 	})
 }

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/coder/websocket"
 	"golang.org/x/time/rate"
 
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
@@ -25,6 +28,25 @@ const (
 	defaultBusy = 10 * time.Second
 	defaultBan  = 2 * time.Minute
 )
+
+// Reason says in a few words why the exchange could not be used, for those who cannot see the log. Addresses are left out.
+func Reason(err error) string {
+	status, web := (*StatusError)(nil), (*url.Error)(nil)
+	closed := websocket.CloseError{}
+	switch {
+	case errors.Is(err, exchange.ErrBusy):
+		return "the exchange wants to be asked less often"
+	case errors.As(err, &status):
+		return fmt.Sprintf("the exchange answers with status %d", status.Code)
+	case errors.Is(err, context.DeadlineExceeded):
+		return "the exchange did not answer in time"
+	case errors.As(err, &closed):
+		return fmt.Sprintf("the exchange closed the connection with %d", int(closed.Code))
+	case errors.As(err, &web), errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, new(net.Error)):
+		return "the exchange cannot be reached"
+	}
+	return err.Error()
+}
 
 const userAgent = "hourglass-collector"
 

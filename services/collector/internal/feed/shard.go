@@ -293,13 +293,13 @@ func chunks(list []*exchange.Listing, n int) func(func([]*exchange.Listing) bool
 
 // lose discards every book of a connection that is gone.
 func (s *shard) lose(err error) {
-	now := time.Now().UTC()
+	now, reason := time.Now().UTC(), Reason(err)
 	s.feed.count.mu.Lock()
-	s.feed.count.reason = err.Error()
+	s.feed.count.reason = reason
 	s.feed.count.mu.Unlock()
 	for _, t := range s.tracks {
 		t.begin()
-		t.reason = err.Error()
+		t.reason = reason
 		s.feed.Sink.Trades(t.listing, false, now)
 		s.look(t, now)
 	}

@@ -352,7 +352,7 @@ func (s *shard) anchor(ctx context.Context, r fetched) {
 	if r.err != nil {
 		s.log.Warn("snapshot not fetched", "symbol", t.listing.Symbol, "error", r.err)
 		if !t.live() {
-			t.again(now, fmt.Errorf("snapshot: %w", r.err), max(firstRetry, s.feed.REST.Wait()))
+			t.again(now, errors.New("no snapshot: "+Reason(r.err)), max(firstRetry, s.feed.REST.Wait()))
 			s.look(t, now)
 		}
 		return
