@@ -26,7 +26,7 @@ const (
 	// writeTimeout is how long a client may refuse to read before it is closed.
 	writeTimeout = 5 * time.Second
 	// maxLag is how late a message may be sent; a client that is too slow for that is closed, as an exchange would do.
-	maxLag = 30 * time.Second
+	maxLag = time.Minute
 	// pingEvery and pongWithin are Binance's: a ping every 20 s, a client without an answer for a minute is dropped.
 	pingEvery  = 20 * time.Second
 	pongWithin = time.Minute
