@@ -41,6 +41,7 @@ type recordedBook struct {
 type depthFrame struct {
 	Data struct {
 		Event string               `json:"e"`
+		Time  int64                `json:"E"` // named so that it is not taken for e: names match in any case
 		First uint64               `json:"U"`
 		Last  uint64               `json:"u"`
 		Bids  [][2]decimal.Decimal `json:"b"`

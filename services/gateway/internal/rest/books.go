@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
@@ -45,6 +47,9 @@ func (s *server) GetOrderbook(ctx context.Context, req GetOrderbookRequestObject
 		return nil, err
 	}
 	b := books[0]
+	if b.State != market.Live {
+		return nil, notLive(b)
+	}
 	return GetOrderbook200JSONResponse{
 		Exchange: b.Exchange, Symbol: b.Symbol, Native: in.Native, Seq: b.Seq, ExchangeSeq: b.ExchangeSeq, State: b.State, Reason: b.Reason,
 		ExchangeTime: b.ExchangeTime, ReceivedAt: b.ReceivedAt, AliveAt: b.AliveAt, Bids: view.Cut(b.Bids, depth), Asks: view.Cut(b.Asks, depth),
@@ -64,16 +69,23 @@ func (s *server) consolidated(ctx context.Context, symbol string, depth int) (Ge
 	if err != nil {
 		return nil, fmt.Errorf("merge the books: %w", err)
 	}
-	answer := GetOrderbook200JSONResponse{
-		Exchange: market.All, Symbol: merged.Symbol, Native: natives(instruments), State: market.Down, Reason: "no exchange has a live book",
+	live := func(source market.Source) bool { return source.State == market.Live }
+	if !slices.ContainsFunc(merged.Sources, live) {
+		return nil, notLive(books...)
+	}
+	return GetOrderbook200JSONResponse{
+		Exchange: market.All, Symbol: merged.Symbol, Native: natives(instruments), State: market.Live,
 		Sources: merged.Sources, Bids: merged.Bids, Asks: merged.Asks,
+	}, nil
+}
+
+// notLive refuses books none of which may be used, and says why each may not.
+func notLive(books ...*market.Book) error {
+	why := make([]string, 0, len(books))
+	for _, b := range books {
+		why = append(why, fmt.Sprintf("%s is %s (%s)", b.Exchange, b.State, b.Reason))
 	}
-	for _, source := range merged.Sources {
-		if source.State == market.Live {
-			answer.State, answer.Reason = market.Live, ""
-		}
-	}
-	return answer, nil
+	return unavailable("no_market_data", fmt.Sprintf("no live book of %s: %s", books[0].Symbol, strings.Join(why, ", ")))
 }
 
 func natives(instruments []market.Instrument) map[market.Exchange]string {
