@@ -74,7 +74,7 @@ func (w *Work) match(sc *Scene, s *order.Slice, child *order.Child) ([]order.Fil
 	if fault := src.fault(sc.At, w.stale()); fault != "" {
 		return nil, fault
 	}
-	k := w.walker(sc.At, sc.Market, sc.Memory.recall(w))
+	k := w.walker(sc.At, sc.Market, sc.Memory.recall(w, sc.At))
 	k.cursors = slices.DeleteFunc(k.cursors, func(c cursor) bool { return c.exchange != child.Exchange })
 	c := &k.cursors[0]
 	c.bound = child.Limit

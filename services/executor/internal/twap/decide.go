@@ -99,7 +99,7 @@ func (w *Work) send(sc *Scene, s *order.Slice, seen touch, out want) {
 		}
 		return
 	}
-	k := w.walker(sc.At, sc.Market, sc.Memory.recall(w))
+	k := w.walker(sc.At, sc.Market, sc.Memory.recall(w, sc.At))
 	for i := range k.cursors {
 		k.cursors[i].bound = boundOn(s.Books, k.cursors[i].exchange)
 	}

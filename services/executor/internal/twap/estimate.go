@@ -17,7 +17,7 @@ func (w *Work) Begin(sc *Scene) (*order.Report, order.Marks) {
 	if !ok {
 		return est, marks
 	}
-	k := w.walker(sc.At, sc.Market, nil)
+	k := w.walker(sc.At, sc.Market, recall{})
 	all := k.ladder(w.count(w.Order.Quantity))
 	est.ImmediateSlippageBps, est.ImmediateFillRatio = w.expected(all.take(w.count(w.Order.Quantity)), marks.Mid)
 	for i := range k.cursors {

@@ -2,7 +2,6 @@ package twap
 
 import (
 	"math/bits"
-	"slices"
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
@@ -19,12 +18,23 @@ const (
 )
 
 // Memory is what an account's orders took from the books and what has not come back yet. Entries stand in the order of
-// their fills and live as long as the profile of their order says.
+// their fills and live as long as the profile of their order says; one that is wholly back counts for nothing, and goes
+// when those before it have gone.
 type Memory struct {
 	Taken []Taken `json:"taken"`
 
-	next time.Time // before which none is wholly back; zero if that is not known
+	byLevel map[level][]Taken // the same, for the look at a level; nil until it is needed
 }
+
+// level names a level of a book, by the side of those who take from it.
+type level struct {
+	exchange market.Exchange
+	symbol   market.Symbol
+	side     market.Side
+	price    decimal.Decimal
+}
+
+func (t *Taken) level() level { return level{t.Exchange, t.Symbol, t.Side, t.Price} }
 
 // Taken is one fill as the memory keeps it.
 type Taken struct {
@@ -65,58 +75,75 @@ func (m *Memory) Remember(w *Work, fills []order.Fill) {
 		if err != nil || steps <= 0 {
 			continue // an event of another build: better no memory than a wrong one
 		}
-		m.Taken = append(m.Taken, Taken{
+		t := Taken{
 			Exchange: f.Exchange, Symbol: w.Order.Symbol, Side: f.Side, Price: f.Price, Steps: steps,
 			At: f.At, ForMS: forMS, Order: w.Order.ID,
-		})
-		m.expect(&m.Taken[len(m.Taken)-1], len(m.Taken) == 1)
+		}
+		m.index()
+		m.Taken = append(m.Taken, t)
+		m.byLevel[t.level()] = append(m.byLevel[t.level()], t)
 	}
 }
 
-// Forget drops what has come back at an instant. It looks through the list only when something has.
+// Forget drops what has come back at an instant.
 func (m *Memory) Forget(at time.Time) {
-	if len(m.Taken) == 0 || at.Before(m.next) {
-		return
-	}
-	m.Taken = slices.DeleteFunc(m.Taken, func(t Taken) bool { return t.left(at) == 0 })
-	m.next = time.Time{}
-	for i := range m.Taken {
-		m.expect(&m.Taken[i], i == 0)
-	}
-}
-
-// expect lets next be no later than when t is wholly back.
-func (m *Memory) expect(t *Taken, first bool) {
-	back := t.At.Add(time.Duration(t.ForMS) * time.Millisecond).Truncate(time.Millisecond)
-	if first || back.Before(m.next) {
-		m.next = back
-	}
-}
-
-// recall returns what concerns an order: its symbol and side, within its scope.
-func (m *Memory) recall(w *Work) []Taken {
-	if w.Order.Profile.LiquidityMemoryMS <= 0 {
-		return nil
-	}
-	alone := w.Order.Profile.MemoryScope == ScopeOrder
-	var out []Taken
-	for i := range m.Taken {
-		t := &m.Taken[i]
-		if t.Symbol == w.Order.Symbol && t.Side == w.Order.Side && (!alone || t.Order == w.Order.ID) {
-			out = append(out, *t)
+	for len(m.Taken) > 0 && m.Taken[0].left(at) == 0 {
+		m.index()
+		key := m.Taken[0].level()
+		m.Taken = m.Taken[1:]
+		if rest := m.byLevel[key][1:]; len(rest) > 0 {
+			m.byLevel[key] = rest
+		} else {
+			delete(m.byLevel, key)
 		}
 	}
-	return out
 }
 
-// remembered returns the steps that are still missing from a level which has been there since born. A level that was gone
-// in between has forgotten.
-func remembered(taken []Taken, exchange market.Exchange, price decimal.Decimal, born int64, at time.Time) int64 {
+// index builds what is not stored.
+func (m *Memory) index() {
+	if m.byLevel != nil {
+		return
+	}
+	m.byLevel = map[level][]Taken{}
+	for i := range m.Taken {
+		key := m.Taken[i].level()
+		m.byLevel[key] = append(m.byLevel[key], m.Taken[i])
+	}
+}
+
+// recall is what a memory says to one order at an instant.
+type recall struct {
+	memory *Memory  // nil: nothing
+	alone  order.ID // the order that takes no heed of others; empty if it shares
+	at     time.Time
+}
+
+// recall returns what concerns an order, within its scope.
+func (m *Memory) recall(w *Work, at time.Time) recall {
+	p := &w.Order.Profile
+	if p.LiquidityMemoryMS <= 0 || len(m.Taken) == 0 {
+		return recall{}
+	}
+	m.index()
+	r := recall{memory: m, at: at}
+	if p.MemoryScope == ScopeOrder {
+		r.alone = w.Order.ID
+	}
+	return r
+}
+
+// missing returns the steps that are still missing from a level which has been there since born. A level that was gone in
+// between has forgotten.
+func (r recall) missing(l level, born int64) int64 {
+	if r.memory == nil {
+		return 0
+	}
 	var sum int64
+	taken := r.memory.byLevel[l]
 	for i := range taken {
 		t := &taken[i]
-		if t.Price == price && t.Exchange == exchange && t.At.UnixMilli() >= born {
-			sum += t.left(at)
+		if t.At.UnixMilli() >= born && (r.alone == "" || r.alone == t.Order) {
+			sum += t.left(r.at)
 		}
 	}
 	return sum

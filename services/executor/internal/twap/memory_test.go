@@ -7,6 +7,7 @@ import (
 
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
 	"github.com/hourglass-trading/hourglass/pkg/market"
+	"github.com/hourglass-trading/hourglass/pkg/order"
 )
 
 func TestWhatWasTakenComesBackLinearly(t *testing.T) {
@@ -31,12 +32,18 @@ func TestMemoryNeverGrowsByItself(t *testing.T) {
 }
 
 func TestMemoryIsPerLevelAndForgetsWhatWasGone(t *testing.T) {
-	taken := []Taken{
-		{Exchange: "kraken", Price: dec("100"), Steps: 5, At: at(0), ForMS: 1000},
-		{Exchange: "kraken", Price: dec("100"), Steps: 7, At: at(500), ForMS: 1000},
-		{Exchange: "kraken", Price: dec("101"), Steps: 9, At: at(500), ForMS: 1000},
-		{Exchange: "okx", Price: dec("100"), Steps: 11, At: at(500), ForMS: 1000},
+	kraken := level{"kraken", pair, market.Buy, dec("100")}
+	var m Memory
+	for _, t := range []Taken{
+		{Exchange: "kraken", Price: dec("100"), Steps: 5, At: at(0), ForMS: 1000, Order: "o1"},
+		{Exchange: "kraken", Price: dec("100"), Steps: 7, At: at(500), ForMS: 1000, Order: "o2"},
+		{Exchange: "kraken", Price: dec("101"), Steps: 9, At: at(500), ForMS: 1000, Order: "o1"},
+		{Exchange: "okx", Price: dec("100"), Steps: 11, At: at(500), ForMS: 1000, Order: "o1"},
+	} {
+		t.Symbol, t.Side = pair, market.Buy
+		m.Taken = append(m.Taken, t)
 	}
+	m.index()
 	tests := map[string]struct {
 		born int64
 		want int64
@@ -48,25 +55,42 @@ func TestMemoryIsPerLevelAndForgetsWhatWasGone(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := remembered(taken, "kraken", dec("100"), tt.born, at(500)); got != tt.want {
+			if got := (recall{memory: &m, at: at(500)}).missing(kraken, tt.born); got != tt.want {
 				t.Errorf("remembered %d, want %d", got, tt.want)
 			}
 		})
 	}
 }
 
-func TestForgettingDropsExactlyWhatIsBack(t *testing.T) {
+func TestAnOrderThatIsAloneRecallsItsOwnAlone(t *testing.T) {
+	m := Memory{Taken: []Taken{{Steps: 5, At: at(0), ForMS: 1000, Order: "o1"}, {Steps: 7, At: at(0), ForMS: 1000, Order: "o2"}}}
+	w := &Work{Order: order.Order{ID: "o2", Profile: order.Profile{LiquidityMemoryMS: 1000, MemoryScope: ScopeOrder}}}
+	if got := m.recall(w, at(0)).missing(level{}, always); got != 7 {
+		t.Errorf("alone it recalls %d", got)
+	}
+	w.Order.Profile.MemoryScope = ScopeAccount
+	if got := m.recall(w, at(0)).missing(level{}, always); got != 12 {
+		t.Errorf("with others it recalls %d", got)
+	}
+	w.Order.Profile.LiquidityMemoryMS = 0
+	if got := m.recall(w, at(0)).missing(level{}, always); got != 0 {
+		t.Errorf("without memory it recalls %d", got)
+	}
+}
+
+func TestForgettingLeavesNoTrace(t *testing.T) {
 	var m Memory
 	for i := range 100 {
-		m.Taken = append(m.Taken, Taken{Steps: 3, At: at(int64(i * 10)), ForMS: int64(100 + i%7*100)})
-		m.expect(&m.Taken[i], i == 0)
+		m.Taken = append(m.Taken, Taken{Price: decimal.New(int64(i%7), 0), Steps: 3, At: at(int64(i * 10)), ForMS: int64(100 + i%7*100)})
 	}
 	for ms := int64(0); ms < 2000; ms += 10 {
 		m.Forget(at(ms))
-		for _, taken := range m.Taken {
-			if taken.left(at(ms)) == 0 {
-				t.Fatalf("at %d ms %+v is kept", ms, taken)
-			}
+		kept := 0
+		for _, taken := range m.byLevel {
+			kept += len(taken)
+		}
+		if m.byLevel != nil && kept != len(m.Taken) || len(m.Taken) > 0 && m.Taken[0].left(at(ms)) == 0 {
+			t.Fatalf("at %d ms %d are kept, %d by level", ms, len(m.Taken), kept)
 		}
 	}
 	if len(m.Taken) != 0 {

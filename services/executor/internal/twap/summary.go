@@ -26,7 +26,9 @@ func (w *Work) Summary(s *order.Slice, fills []order.Fill) (*order.Order, error)
 		o.Notional = c.Add(o.Notional, c.Mul(f.Price, f.Quantity))
 		o.Fees = c.Add(o.Fees, f.Fee)
 	}
-	Derive(&o, &c)
+	if len(fills) > 0 {
+		Derive(&o, &c)
+	}
 	if s != nil && !s.Sweep && s.Status != order.SliceSent { // each slice gets its last status once
 		o.SlicesDone++
 	}

@@ -10,11 +10,11 @@ import (
 
 // walker takes from the far side of several books as if they were one, best level first.
 type walker struct {
+	symbol  market.Symbol
 	side    market.Side
 	byPrice bool // in the order of raw prices; else of prices with the fee
 	visible decimal.Decimal
-	taken   []Taken // what the memory says
-	at      time.Time
+	recall  recall
 	cursors []cursor // by exchange
 }
 
@@ -42,10 +42,10 @@ type take struct {
 }
 
 // walker returns a walker over the usable ones of an order's books.
-func (w *Work) walker(at time.Time, m *Market, taken []Taken) *walker {
+func (w *Work) walker(at time.Time, m *Market, memory recall) *walker {
 	k := &walker{
-		side: w.Order.Side, byPrice: w.Order.Params.Routing == order.RoutePrice,
-		visible: w.Order.Profile.VisibleShare, taken: taken, at: at,
+		symbol: w.Order.Symbol, side: w.Order.Side, byPrice: w.Order.Params.Routing == order.RoutePrice,
+		visible: w.Order.Profile.VisibleShare, recall: memory,
 	}
 	for i := range w.Instruments {
 		in := &w.Instruments[i]
@@ -137,15 +137,15 @@ func (k *walker) before(a, b *cursor) bool {
 // advance goes to the next level that is inside the bound and has something left, or behind the last.
 func (k *walker) advance(c *cursor) {
 	for c.pos++; c.pos < len(c.levels); c.pos++ {
-		level := &c.levels[c.pos]
-		if !inside(k.side, level.Price, c.bound) {
+		price := c.levels[c.pos].Price
+		if !inside(k.side, price, c.bound) {
 			c.pos = len(c.levels)
 			return
 		}
 		if k.size(c); c.available > 0 {
-			c.rank = level.Price
+			c.rank = price
 			if !k.byPrice {
-				if rank, err := level.Price.Mul(c.factor); err == nil {
+				if rank, err := price.Mul(c.factor); err == nil {
 					c.rank = rank
 				}
 			}
@@ -156,9 +156,8 @@ func (k *walker) advance(c *cursor) {
 
 // size works out what is available at the cursor's level.
 func (k *walker) size(c *cursor) {
-	level := &c.levels[c.pos]
 	c.available, c.remembered = 0, 0
-	shown := level.Quantity
+	shown := c.levels[c.pos].Quantity
 	if k.visible != decimal.One {
 		share, err := shown.Mul(k.visible)
 		if err != nil {
@@ -170,9 +169,7 @@ func (k *walker) size(c *cursor) {
 	if err != nil {
 		return
 	}
-	if len(k.taken) > 0 {
-		c.remembered = remembered(k.taken, c.exchange, level.Price, c.born[c.pos], k.at)
-	}
+	c.remembered = k.recall.missing(level{c.exchange, k.symbol, k.side, c.levels[c.pos].Price}, c.born[c.pos])
 	c.available = max(0, steps-c.remembered)
 }
 
