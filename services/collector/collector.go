@@ -73,6 +73,7 @@ type desk struct {
 	catalog   *catalog
 	klines    *klines
 	seeder    *seeder
+	lease     *lease
 	interest  *interest
 	selection *selection
 	publisher *publish.Publisher
@@ -86,10 +87,13 @@ func newDesk(e Endpoint, ex exchange.Exchange, cfg Config, conn Bus, transport h
 	d := &desk{endpoint: e, traits: ex.Traits(), log: log}
 	rest := feed.NewREST(e.REST, d.traits, transport)
 	d.catalog = newCatalog(ex, rest, log)
-	d.publisher = publish.New(e.Exchange, conn, func(l *exchange.Listing) { d.seeder.ask(l) }, log)
+	// Books are numbered from the time in milliseconds, which no book's count can overtake: who has seen the books of a
+	// collector before this one, or of another that has died, does not take the new ones for old.
+	d.publisher = publish.New(e.Exchange, uint64(time.Now().UnixMilli()), conn, func(l *exchange.Listing) { d.seeder.ask(l) }, log)
 	d.klines = newKlines(ex, rest, d.catalog, d.publisher.Recent, log)
 	d.seeder = newSeeder(d.klines, log)
 	d.seeder.seed = d.publisher.Seed
+	d.lease = newLease(e.Exchange, log)
 	d.interest = newInterest(e.Exchange, log)
 	d.feed = feed.New(feed.Config{
 		Exchange: ex, WS: e.WS, REST: rest, Client: &http.Client{Transport: transport}, Sink: d.publisher, Log: log,
@@ -98,15 +102,11 @@ func newDesk(e Endpoint, ex exchange.Exchange, cfg Config, conn Bus, transport h
 	return d
 }
 
-// start starts the parts of a desk. None returns before ctx ends, so no exchange can end the process.
+// start starts the parts of a desk. None returns before ctx ends, so no exchange can end the process. What can be known by
+// many is; what is done is done by the holder of the exchange's lease alone.
 func (d *desk) start(g *daemon.Group, conn Bus, health *daemon.Health) {
 	name := string(d.endpoint.Exchange)
-	health.Check(name, func(context.Context) error {
-		if status := d.status(time.Now().UTC()); status.SymbolsLive == 0 {
-			return fmt.Errorf("%s: no book in sync: %s", status.State, status.Reason)
-		}
-		return nil
-	})
+	health.Check(name, d.check)
 	g.Go(name+" instruments", d.catalog.run)
 	g.Go(name+" interest", func(ctx context.Context) error {
 		if err := ensure(ctx, conn, d.log); err != nil {
@@ -114,11 +114,29 @@ func (d *desk) start(g *daemon.Group, conn Bus, health *daemon.Health) {
 		}
 		return d.interest.run(ctx, conn)
 	})
-	g.Go(name+" selection", d.selection.run)
-	g.Go(name+" seeds", d.seeder.run)
-	g.Go(name+" feed", d.feed.Run)
-	g.Go(name+" status", func(ctx context.Context) error { return d.tellStatus(ctx, conn) })
-	g.Go(name+" questions", func(ctx context.Context) error { return d.serve(ctx, conn.Orders()) })
+	g.Go(name, func(ctx context.Context) error {
+		return d.lease.hold(ctx, conn, func(held *daemon.Group) {
+			held.Go("feed", d.feed.Run)
+			held.Go("selection", d.selection.run)
+			held.Go("seeds", d.seeder.run)
+			held.Go("status", func(ctx context.Context) error { return d.tellStatus(ctx, conn) })
+			held.Go("questions", func(ctx context.Context) error { return d.serve(ctx, conn.Orders()) })
+		})
+	})
+}
+
+// check is the desk's health: a book in sync, or another collector that has the exchange.
+func (d *desk) check(context.Context) error {
+	switch {
+	case !d.lease.held.Load() && d.lease.others.Load():
+		return nil
+	case !d.lease.held.Load():
+		return errors.New("waiting for the lease")
+	}
+	if status := d.status(time.Now().UTC()); status.SymbolsLive == 0 {
+		return fmt.Errorf("%s: no book in sync: %s", status.State, status.Reason)
+	}
+	return nil
 }
 
 // ensure creates the streams and buckets, trying again until ctx ends: books are published without them meanwhile.

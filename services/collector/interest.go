@@ -141,16 +141,16 @@ func (s *selection) run(ctx context.Context) error {
 	defer ticker.Stop()
 	var followed []*exchange.Listing
 	for {
+		if next := s.choose(time.Now()); !slices.Equal(next, followed) {
+			followed = next
+			s.want(next)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-s.catalog.changed:
 		case <-s.interest.changed:
 		case <-ticker.C:
-		}
-		if next := s.choose(time.Now()); !slices.Equal(next, followed) {
-			followed = next
-			s.want(next)
 		}
 	}
 }

@@ -11,11 +11,14 @@ import (
 	"github.com/hourglass-trading/hourglass/services/collector/internal/publish"
 )
 
-const statusEvery = time.Second
+const (
+	statusEvery = time.Second
+	statusTick  = statusEvery / 4 // a change of state is told within this
+)
 
 // tellStatus publishes the exchange's status each second, and at most a quarter of one after a change of its state.
 func (d *desk) tellStatus(ctx context.Context, to publish.Bus) error {
-	ticker := time.NewTicker(statusEvery / 4)
+	ticker := time.NewTicker(statusTick)
 	defer ticker.Stop()
 	var state market.State
 	var told time.Time
@@ -26,7 +29,7 @@ func (d *desk) tellStatus(ctx context.Context, to publish.Bus) error {
 		case <-ticker.C:
 		}
 		s := d.status(time.Now().UTC())
-		if s.State == state && s.At.Sub(told) < statusEvery {
+		if s.State == state && s.At.Sub(told) < statusEvery-statusTick/2 { // a tick that comes a hair early must not cost a whole one
 			continue
 		}
 		state, told = s.State, s.At

@@ -39,6 +39,7 @@ type Bus interface {
 // Publisher publishes one exchange's market data.
 type Publisher struct {
 	exchange market.Exchange
+	first    uint64
 	bus      Bus
 	log      *slog.Logger
 	seed     func(*exchange.Listing) // asks for the candles that are running; must not block
@@ -50,11 +51,11 @@ type Publisher struct {
 
 var _ feed.Sink = (*Publisher)(nil)
 
-// New returns a publisher. It calls seed whenever the trades of a listing begin to arrive, so that the candles already
+// New returns a publisher that numbers the books of each instrument from first + 1 on. It calls seed whenever the trades of a listing begin to arrive, so that the candles already
 // running can be completed by Seed.
-func New(e market.Exchange, b Bus, seed func(*exchange.Listing), log *slog.Logger) *Publisher {
+func New(e market.Exchange, first uint64, b Bus, seed func(*exchange.Listing), log *slog.Logger) *Publisher {
 	return &Publisher{
-		exchange: e, bus: b, log: log, seed: seed,
+		exchange: e, first: first, bus: b, log: log, seed: seed,
 		failed:  rate.Sometimes{Interval: 10 * time.Second},
 		streams: map[market.Symbol]*stream{},
 	}
@@ -66,7 +67,7 @@ func (p *Publisher) stream(l *exchange.Listing) *stream {
 	defer p.mu.Unlock()
 	st := p.streams[l.Symbol]
 	if st == nil {
-		st = newStream(p.exchange, l.Symbol)
+		st = newStream(p.exchange, l.Symbol, p.first)
 		p.streams[l.Symbol] = st
 	}
 	return st

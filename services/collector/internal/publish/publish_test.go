@@ -59,7 +59,7 @@ func newDesk(tb testing.TB) *desk {
 	tb.Helper()
 	d := &desk{paper: &paper{}, listing: &exchange.Listing{Wire: "BTCUSDT", Scale: book.Scale{Price: 2, Size: 4}}}
 	d.listing.Symbol = "BTC-USDT"
-	d.Publisher = New("binance", d.paper, func(*exchange.Listing) { d.seeds++ }, slog.New(slog.DiscardHandler))
+	d.Publisher = New("binance", 0, d.paper, func(*exchange.Listing) { d.seeds++ }, slog.New(slog.DiscardHandler))
 	d.book = book.New(d.listing.Scale, book.Rules{})
 	d.book.Restart()
 	d.change(tb, book.Snapshot, 10000, 1, start)

@@ -39,9 +39,9 @@ type stream struct {
 	nextKline time.Time
 }
 
-func newStream(e market.Exchange, s market.Symbol) *stream {
+func newStream(e market.Exchange, s market.Symbol, first uint64) *stream {
 	st := &stream{
-		exchange: e, symbol: s,
+		exchange: e, symbol: s, seq: first,
 		bookSubject: bus.BookSubject(e, s), touchSubject: bus.TouchSubject(e, s), tradeSubject: bus.TradeSubject(e, s),
 		klineSubjects: map[time.Duration]string{},
 	}
@@ -111,8 +111,12 @@ func (st *stream) touchPayload(v feed.View, holds bool) []byte {
 	} else {
 		st.best = [2]book.Level{}
 	}
+	received := v.Received
+	if received.IsZero() {
+		received = v.Now // an end that no message brought
+	}
 	b = append(b, `,"received_at":"`...)
-	b = append(v.Received.AppendFormat(b, time.RFC3339Nano), `"}`...)
+	b = append(received.AppendFormat(b, time.RFC3339Nano), `"}`...)
 	st.touch = b
 	return b
 }
