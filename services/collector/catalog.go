@@ -44,20 +44,18 @@ func (c *catalog) run(ctx context.Context) error {
 	retry := backoff.NewExponentialBackOff()
 	retry.InitialInterval, retry.MaxInterval, retry.RandomizationFactor = time.Second, time.Minute, 1
 	for {
-		wait := refreshEvery
+		pause := refreshEvery
 		if err := c.refresh(ctx); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			wait = max(retry.NextBackOff(), c.rest.Wait())
-			c.log.Warn("instruments not read", "error", err, "retry_in", wait)
+			pause = max(retry.NextBackOff(), c.rest.Wait())
+			c.log.Warn("instruments not read", "error", err, "retry_in", pause)
 		} else {
 			retry.Reset()
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait):
+		if err := wait(ctx, pause); err != nil {
+			return err
 		}
 	}
 }

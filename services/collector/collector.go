@@ -56,6 +56,15 @@ func Run(ctx context.Context, cfg Config, conn Bus, log *slog.Logger) error {
 			return errBusLost
 		}
 	})
+	made := make(chan struct{})
+	g.Go("streams", func(ctx context.Context) error {
+		if err := ensure(ctx, conn, log); err != nil {
+			return err
+		}
+		close(made)
+		<-ctx.Done()
+		return ctx.Err()
+	})
 	transport := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 5 * time.Second,
 		MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute,
@@ -63,7 +72,7 @@ func Run(ctx context.Context, cfg Config, conn Bus, log *slog.Logger) error {
 	defer transport.CloseIdleConnections()
 	for _, e := range cfg.Exchanges {
 		d := newDesk(e, adapters[e.Exchange].make(cfg), cfg, conn, transport, log.With("exchange", e.Exchange))
-		d.start(g, conn, health)
+		d.start(g, conn, health, made)
 	}
 	return g.Wait()
 }
@@ -103,18 +112,21 @@ func newDesk(e Endpoint, ex exchange.Exchange, cfg Config, conn Bus, transport h
 }
 
 // start starts the parts of a desk. None returns before ctx ends, so no exchange can end the process. What can be known by
-// many is; what is done is done by the holder of the exchange's lease alone.
-func (d *desk) start(g *daemon.Group, conn Bus, health *daemon.Health) {
+// many is; what is done is done by the holder of the exchange's lease alone. The buckets of both are there once made is closed.
+func (d *desk) start(g *daemon.Group, conn Bus, health *daemon.Health, made <-chan struct{}) {
 	name := string(d.endpoint.Exchange)
 	health.Check(name, d.check)
 	g.Go(name+" instruments", d.catalog.run)
 	g.Go(name+" interest", func(ctx context.Context) error {
-		if err := ensure(ctx, conn, d.log); err != nil {
+		if err := await(ctx, made); err != nil {
 			return err
 		}
 		return d.interest.run(ctx, conn)
 	})
 	g.Go(name, func(ctx context.Context) error {
+		if err := await(ctx, made); err != nil {
+			return err
+		}
 		return d.lease.hold(ctx, conn, func(held *daemon.Group) {
 			held.Go("feed", d.feed.Run)
 			held.Go("selection", d.selection.run)
@@ -139,7 +151,7 @@ func (d *desk) check(context.Context) error {
 	return nil
 }
 
-// ensure creates the streams and buckets, trying again until ctx ends: books are published without them meanwhile.
+// ensure creates the streams and buckets, trying again until ctx ends.
 func ensure(ctx context.Context, conn Bus, log *slog.Logger) error {
 	for {
 		err := conn.EnsureStreams(ctx)
@@ -150,10 +162,18 @@ func ensure(ctx context.Context, conn Bus, log *slog.Logger) error {
 			return ctx.Err()
 		}
 		log.Warn("streams not created", "error", err)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(ensureWait):
+		if err := wait(ctx, ensureWait); err != nil {
+			return err
 		}
+	}
+}
+
+// await returns when ch is closed, or fails when ctx ends.
+func await(ctx context.Context, ch <-chan struct{}) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-ch:
+		return nil
 	}
 }

@@ -52,10 +52,8 @@ func (in *interest) run(ctx context.Context, conn buckets) error {
 		if err := in.watch(ctx, conn); ctx.Err() == nil {
 			in.log.Warn("interest not watched", "error", err)
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(watchPause):
+		if err := wait(ctx, watchPause); err != nil {
+			return err
 		}
 	}
 }

@@ -63,9 +63,8 @@ func (s *seeder) listing(ctx context.Context, l *exchange.Listing) {
 			s.log.Warn("candles not seeded", "symbol", l.Symbol, "error", err)
 			return
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(seedPause):
+		if wait(ctx, seedPause) != nil {
+			return
 		}
 	}
 }
