@@ -16,6 +16,13 @@ var starters = map[string]string{
 	"services/gateway/internal/stream/session.go": "a connection's writer, and its pings",
 	"services/gateway/internal/view/catalog.go":   "questions to several collectors side by side",
 
+	"pkg/client/link.go": "a stream's reader",
+
+	"services/collector/internal/feed/conn.go":  "a connection's reader and its pings",
+	"services/collector/internal/feed/feed.go":  "a shard of an exchange's listings",
+	"services/collector/internal/feed/track.go": "a snapshot on its way",
+	"services/collector/questions.go":           "an answer to a question",
+
 	"services/simulator/internal/wire/session.go": "a client's reader and its pings",
 	"services/simulator/simulator.go":             "the HTTP server and the market's clock",
 }
