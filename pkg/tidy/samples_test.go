@@ -30,7 +30,7 @@ var broken = map[string]map[string]sample{
 	"imports": {
 		"upwards":                 one("pkg/market/a.go", goFile("market", house+"pkg/order", ""), "pkg/market/a.go:3: "),
 		"a service from another":  one(gateway, goFile("gateway", house+"services/collector", ""), gateway+":3: "),
-		"the client of pkg":       one("pkg/client/a.go", goFile("client", house+"pkg/order", ""), "pkg/client/a.go:3: "),
+		"the client of the bus":   one("pkg/client/a.go", goFile("client", house+"pkg/bus", ""), "pkg/client/a.go:3: "),
 		"the client of NATS":      one("pkg/client/a.go", goFile("client", "github.com/nats-io/nats.go", ""), "pkg/client/a.go:3: "),
 		"NATS beside bus":         one("pkg/daemon/a.go", goFile("daemon", "github.com/nats-io/nats.go/jetstream", ""), "pkg/daemon/a.go:3: "),
 		"Echo beside the gateway": one("services/executor/a.go", goFile("executor", "github.com/labstack/echo/v4", ""), "services/executor/a.go:3: "),
