@@ -19,10 +19,7 @@ const (
 	MarketReplay = "replay"
 )
 
-// exchanges are those whose protocols are spoken here.
-var exchanges = []string{"binance", "kraken"}
-
-// Config says what to simulate. Its zero value is the synthetic market in real time, all exchanges and symbols, seed 0.
+// Config says what to simulate. Its zero value is the synthetic market in real time, with all symbols and seed 0.
 type Config struct {
 	// Market is "sim" (the default) or "replay".
 	Market string
@@ -32,9 +29,10 @@ type Config struct {
 	Seed uint64
 	// Speed is how many times faster than real time the market runs; 0 means 1. At most 1000.
 	Speed float64
-	// Exchanges and Symbols (as in BTC-USDT) are those offered; empty means all there are.
+	// Exchanges are those offered; empty means binance and kraken on the synthetic market, all there are in a replay.
 	Exchanges []string
-	Symbols   []string
+	// Symbols (as in BTC-USDT) are those offered; empty means all there are.
+	Symbols []string
 	// Log gets a line for each file of ReplayDir that is not played; nil means no such lines.
 	Log *slog.Logger
 }
@@ -53,7 +51,9 @@ func (c *Config) check() error {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if len(c.Exchanges) == 0 {
-		c.Exchanges = exchanges
+		if c.Exchanges = defaults; c.Market == MarketReplay {
+			c.Exchanges = Exchanges()
+		}
 	}
 	var faults []error
 	switch {
@@ -66,8 +66,8 @@ func (c *Config) check() error {
 		faults = append(faults, fmt.Errorf("speed %v is not in (0, %d]", c.Speed, maxSpeed))
 	}
 	for _, e := range c.Exchanges {
-		if !slices.Contains(exchanges, e) {
-			faults = append(faults, fmt.Errorf("exchange %q is not simulated; there are %v", e, exchanges))
+		if !slices.Contains(Exchanges(), e) {
+			faults = append(faults, fmt.Errorf("exchange %q is not simulated; there are %v", e, Exchanges()))
 		}
 	}
 	if err := errors.Join(faults...); err != nil {

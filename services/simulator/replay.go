@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"github.com/hourglass-trading/hourglass/services/simulator/internal/replay"
-	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire/binance"
-	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire/kraken"
 )
 
 // openReplay reads the recordings. Where a symbol stands in several of an exchange's, the newest one is played.
@@ -17,7 +15,13 @@ func (s *Simulator) openReplay(cfg Config) error {
 	for _, skip := range folder.Skipped {
 		cfg.Log.Info("file is not played", "file", skip.File, "reason", skip.Reason)
 	}
-	b, k := binance.NewReplay(), kraken.NewReplay()
+	markets := map[string]recorded{}
+	speakers := map[string]speaker{}
+	for _, e := range exchanges {
+		if e.replay != nil {
+			markets[e.name], speakers[e.name] = e.replay()
+		}
+	}
 	taken := map[string]string{}
 	for _, rec := range folder.Recordings {
 		player := replay.NewPlayer(rec, cfg.Speed)
@@ -39,25 +43,16 @@ func (s *Simulator) openReplay(cfg Config) error {
 			if !cfg.wants(rec.Exchange, i.Canonical()) {
 				continue
 			}
-			if err := add(b, k, player, i); err != nil {
+			if err := markets[rec.Exchange].Add(player, i); err != nil {
 				return err
 			}
 			s.offer(rec.Exchange, i.Canonical())
 		}
 	}
-	if s.offered(replay.Binance) {
-		s.binance = b
+	for name, speak := range speakers {
+		if s.offered(name) {
+			s.speakers[name] = speak
+		}
 	}
-	if s.offered(replay.Kraken) {
-		s.kraken = k
-	}
-	return nil
-}
-
-func add(b *binance.Replay, k *kraken.Replay, p *replay.Player, i replay.Instrument) error {
-	if p.Exchange == replay.Kraken {
-		return k.Add(p, i)
-	}
-	b.Add(p, i)
 	return nil
 }

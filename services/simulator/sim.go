@@ -5,8 +5,6 @@ import (
 
 	"github.com/hourglass-trading/hourglass/services/simulator/internal/floor"
 	"github.com/hourglass-trading/hourglass/services/simulator/internal/market"
-	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire/binance"
-	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire/kraken"
 )
 
 // openSim sets the synthetic market up. Its prices are a function of the seed and the time, so a simulator that is started
@@ -21,11 +19,10 @@ func (s *Simulator) openSim(cfg Config) {
 	}
 	now := time.Now()
 	f := floor.New(market.New(cfg.Seed, specs, now), cfg.Speed, now)
-	if s.offered("binance") {
-		s.binance = binance.NewSim(f)
-	}
-	if s.offered("kraken") {
-		s.kraken = kraken.NewSim(f)
+	for _, e := range exchanges {
+		if s.offered(e.name) {
+			s.speakers[e.name] = e.sim(f)
+		}
 	}
 	s.run = f.Run
 }

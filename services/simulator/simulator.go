@@ -18,8 +18,6 @@ import (
 	"time"
 
 	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire"
-	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire/binance"
-	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire/kraken"
 )
 
 // Offer is what can be collected from one exchange here.
@@ -31,9 +29,9 @@ type Offer struct {
 
 // Simulator is an open market that waits for its listener.
 type Simulator struct {
-	offers  []Offer
-	binance binance.Market // nil where the exchange is not offered
-	kraken  kraken.Market
+	offers []Offer
+	// speakers answer for the exchanges offered.
+	speakers map[string]speaker
 	// run, where not nil, moves the synthetic market until its ctx ends.
 	run func(ctx context.Context)
 }
@@ -44,7 +42,7 @@ func Open(cfg Config) (*Simulator, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	s := &Simulator{}
+	s := &Simulator{speakers: map[string]speaker{}}
 	if cfg.Market == MarketSim {
 		s.openSim(cfg)
 	} else if err := s.openReplay(cfg); err != nil {
@@ -90,7 +88,10 @@ const (
 func (s *Simulator) Serve(ctx context.Context, ln net.Listener, log *slog.Logger) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	doors := map[string]*wire.Door{"binance": wire.NewDoor(log), "kraken": wire.NewDoor(log)}
+	doors := map[string]*wire.Door{}
+	for name := range s.speakers {
+		doors[name] = wire.NewDoor(log)
+	}
 	server := &http.Server{
 		Handler: s.routes(ctx, doors, log), ReadHeaderTimeout: readHeaderTimeout, MaxHeaderBytes: maxHeader,
 		BaseContext: func(net.Listener) context.Context { return ctx },
@@ -136,17 +137,9 @@ func (s *Simulator) Serve(ctx context.Context, ln net.Listener, log *slog.Logger
 
 func (s *Simulator) routes(ctx context.Context, doors map[string]*wire.Door, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	var mounted []string
-	mount := func(exchange string, h http.Handler) {
-		mux.Handle("/"+exchange+"/", http.StripPrefix("/"+exchange, h))
-		mux.Handle("POST /faults/"+exchange, doors[exchange].Faults())
-		mounted = append(mounted, exchange)
-	}
-	if s.binance != nil {
-		mount("binance", binance.New(s.binance, doors["binance"], log).Handler(ctx))
-	}
-	if s.kraken != nil {
-		mount("kraken", kraken.New(s.kraken, doors["kraken"], log).Handler(ctx))
+	for name, speak := range s.speakers {
+		mux.Handle("/"+name+"/", http.StripPrefix("/"+name, speak(ctx, doors[name], log.With("exchange", name))))
+		mux.Handle("POST /faults/"+name, doors[name].Faults())
 	}
 	type bases struct {
 		REST string `json:"rest"`
@@ -154,7 +147,7 @@ func (s *Simulator) routes(ctx context.Context, doors map[string]*wire.Door, log
 	}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		index := map[string]bases{}
-		for _, exchange := range mounted {
+		for exchange := range s.speakers {
 			// As the client calls us: our own name for the address may be of no use to it.
 			index[exchange] = bases{"http://" + r.Host + "/" + exchange, "ws://" + r.Host + "/" + exchange}
 		}

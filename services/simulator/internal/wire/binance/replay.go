@@ -24,7 +24,7 @@ type Replay struct {
 func NewReplay() *Replay { return &Replay{players: map[string]*replay.Player{}} }
 
 // Add offers a symbol of a recording.
-func (m *Replay) Add(p *replay.Player, i replay.Instrument) {
+func (m *Replay) Add(p *replay.Player, i replay.Instrument) error {
 	s := Symbol{Symbol: i.Symbol, Base: i.Base, Quote: i.Quote, Entry: i.Entry}
 	if i.Entry == nil {
 		s.Tick, s.Step = decimalStep(i.PriceDecimals), decimalStep(i.QtyDecimals)
@@ -33,6 +33,7 @@ func (m *Replay) Add(p *replay.Player, i replay.Instrument) {
 	}
 	m.symbols = append(m.symbols, s)
 	m.players[i.Symbol] = p
+	return nil
 }
 
 // decimalStep spells 10^-decimals with eight decimals, as the exchange does.

@@ -44,6 +44,7 @@ func (s *Server) Handler(ctx context.Context) http.Handler {
 	rest("/api/v3/exchangeInfo", s.exchangeInfo)
 	rest("/api/v3/depth", s.depth)
 	rest("/api/v3/klines", s.klines)
+	rest("/api/v1/klines", s.klines) // the path of Binance TR
 	rest("/api/v3/trades", s.trades)
 	rest("/api/v3/ticker/bookTicker", s.bookTicker)
 	socket := func(w http.ResponseWriter, r *http.Request) {
@@ -92,14 +93,14 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, answer func(*http
 		w.WriteHeader(errDown.status)
 		out = errDown
 	case err != nil:
-		s.log.Error("answer a request", "exchange", "binance", "path", r.URL.Path, "error", err)
+		s.log.Error("answer a request", "path", r.URL.Path, "error", err)
 		w.WriteHeader(http.StatusInternalServerError)
 		out = &fault{Code: -1000, Msg: "An unknown error occurred while processing the request."}
 	}
 	body, ok := out.([]byte)
 	if !ok {
 		if body, err = json.Marshal(out); err != nil {
-			s.log.Error("encode an answer", "exchange", "binance", "path", r.URL.Path, "error", err)
+			s.log.Error("encode an answer", "path", r.URL.Path, "error", err)
 			return
 		}
 	}

@@ -33,11 +33,11 @@ type simPair struct {
 	aggID   int64
 }
 
-// NewSim returns the pairs of the floor's Binance. It listens to the floor, so it must be made before that runs.
-func NewSim(f *floor.Floor) *Sim {
+// NewSim returns the pairs of the floor's Binance, or of a relative that speaks as it does. It listens to the floor, so it must be made before that runs.
+func NewSim(f *floor.Floor, exchange string) *Sim {
 	m := &Sim{floor: f, named: map[string]*simPair{}}
 	byPair := map[*market.Pair]*simPair{}
-	for _, p := range f.Pairs("binance") {
+	for _, p := range f.Pairs(exchange) {
 		s := &simPair{pair: p, symbol: p.Base + p.Quote, digits: digits{p.PriceDecimals, p.QtyDecimals}, streams: map[string]*simStream{}}
 		m.pairs = append(m.pairs, s)
 		m.named[s.symbol], byPair[p] = s, s

@@ -98,12 +98,12 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, answer func(*http
 	case errors.Is(err, errNoBook):
 		out.Error = append(out.Error, string(errBusy))
 	default:
-		s.log.Error("answer a request", "exchange", "kraken", "path", r.URL.Path, "error", err)
+		s.log.Error("answer a request", "path", r.URL.Path, "error", err)
 		out.Error = append(out.Error, "EGeneral:Internal error")
 	}
 	body, err := json.Marshal(out)
 	if err != nil {
-		s.log.Error("encode an answer", "exchange", "kraken", "path", r.URL.Path, "error", err)
+		s.log.Error("encode an answer", "path", r.URL.Path, "error", err)
 		return
 	}
 	w.Write(body) //nolint:errcheck // the client has left
