@@ -49,7 +49,18 @@ func readListing(path string) (listing, string, error) {
 			out.exchange = Kraken
 			out.symbols, err = krakenListing(l.body)
 		default:
-			return nil
+			for name, d := range dialects {
+				if d.listing == nil {
+					continue
+				}
+				if out.symbols, err = d.listing(u, l.body); err != nil || out.symbols != nil {
+					out.exchange = name
+					break
+				}
+			}
+			if err == nil && out.symbols == nil {
+				return nil
+			}
 		}
 		if err != nil {
 			return err
@@ -123,7 +134,9 @@ var quotes = []string{
 // derive describes a symbol from the recording alone; false if it cannot be split into base and quote.
 func (r *Recording) derive(symbol string) (Instrument, bool, error) {
 	i := Instrument{Symbol: symbol}
-	if r.Exchange == Kraken {
+	if d := dialects[r.Exchange]; d != nil {
+		i.Base, i.Quote = d.split(symbol)
+	} else if r.Exchange == Kraken {
 		i.Base, i.Quote, _ = strings.Cut(symbol, "/")
 	} else {
 		for _, q := range quotes {
@@ -167,6 +180,9 @@ func (r *Recording) derive(symbol string) (Instrument, bool, error) {
 
 // eachLevel visits all levels of a book message.
 func (r *Recording) eachLevel(data []byte, visit func(price, qty []byte) error) error {
+	if d := dialects[r.Exchange]; d != nil {
+		return d.levels(data, visit)
+	}
 	keys, read := []string{`"b":[`, `"a":[`}, tuples
 	if r.Exchange == Kraken {
 		keys, read = []string{`"bids":[`, `"asks":[`}, objects

@@ -145,8 +145,13 @@ func (p *Player) Book(symbol string, n int, now time.Time) (Picture, bool, error
 	}
 	position := p.position(now)
 	advance := g.advanceKraken
-	if p.Exchange == Binance {
+	switch d := dialects[p.Exchange]; {
+	case p.Exchange == Binance:
 		advance = g.advanceBinance
+	case d != nil && d.advance != nil:
+		advance = func(position time.Duration) error { return d.advance(p, g, symbol, position) }
+	case d != nil:
+		advance = func(position time.Duration) error { return g.advanceInBand(d, position) }
 	}
 	if err := advance(position); err != nil {
 		return Picture{}, false, fmt.Errorf("rebuild the book of %s from %s: %w", symbol, p.File, err)

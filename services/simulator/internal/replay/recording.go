@@ -111,6 +111,8 @@ func exchangeOf(address string) (exchange, reason string) {
 		return Kraken, ""
 	case host == "ws.kraken.com":
 		return "", "kraken's first WebSocket protocol is not served"
+	case speaks(u) != "":
+		return speaks(u), ""
 	default:
 		return "", "the exchange at " + host + " is not served yet"
 	}
@@ -122,6 +124,12 @@ func (r *Recording) add(l line) error {
 		return fmt.Errorf("time goes backwards by %v", r.Length-at)
 	}
 	r.Length = at
+	if d := dialects[r.Exchange]; d != nil {
+		if l.kind == lineReceived {
+			return d.add(r, at, l.body)
+		}
+		return nil
+	}
 	switch {
 	case l.kind == lineFetched && r.Exchange == Binance:
 		return r.addBody(at, l)
@@ -226,17 +234,15 @@ func (s *Stream) add(f Frame, seq *int64) {
 
 // depthStream is the stream a symbol's book is built from; nil if none was recorded.
 func (r *Recording) depthStream(symbol string) *Stream {
+	if d := dialects[r.Exchange]; d != nil {
+		return r.first(d.books(symbol))
+	}
 	names := []string{"book " + symbol}
 	if r.Exchange == Binance {
 		lower := strings.ToLower(symbol)
 		names = []string{lower + "@depth@100ms", lower + "@depth"}
 	}
-	for _, name := range names {
-		if s := r.Streams[name]; s != nil && len(s.Frames) > 0 {
-			return s
-		}
-	}
-	return nil
+	return r.first(names)
 }
 
 // anchor is the recorded depth answer a symbol's book can start from; false if none lies in the range of the recorded ids.

@@ -65,6 +65,9 @@ func (r *Recording) readTrades(symbol string) ([]Trade, error) {
 		}
 	}
 	s := r.Streams[name]
+	if d := dialects[r.Exchange]; d != nil {
+		s, read = r.first(d.trades(symbol)), d.read
+	}
 	if s == nil {
 		return nil, nil
 	}
