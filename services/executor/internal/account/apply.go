@@ -87,6 +87,7 @@ func (s *State) settle(w *twap.Work) error {
 
 // finish keeps a reported order in full, and sheds the oldest of those that are.
 func (s *State) finish(w *twap.Work) {
+	s.leaving = append(s.leaving, w)
 	s.Finished = append(s.Finished, w.Order.ID)
 	if len(s.Finished) > keptInFull {
 		s.byID[s.Finished[0]].Shed()

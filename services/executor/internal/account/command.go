@@ -151,37 +151,48 @@ func validAsset(name string) bool {
 
 // create accepts an order and reserves its funds.
 func (s *State) create(p *order.Params, at time.Time, m *twap.Market) (order.Event, *order.Rejection) {
+	o, accepted, refused := s.check(p, at, m)
+	if refused != nil {
+		return order.Event{}, refused
+	}
+	e := s.about(o, order.OrderAccepted, "", at)
+	marks := order.Marks{At: o.CreatedAt.Truncate(time.Millisecond), Mid: accepted.DecisionMid}
+	e.Accepted, e.Marks = accepted, &marks
+	var entry ledger.Entry
+	entry.Reserve(accepted.Reservation, o.ID)
+	if err := s.post(&e, &entry); err != nil {
+		return order.Event{}, insufficient(accepted.Reservation, s.Ledger.Available(accepted.Reservation.Asset))
+	}
+	if !twap.Join(m, o, marks) {
+		return order.Event{}, &order.Rejection{
+			Kind: order.Unavailable, Code: "too_many_routing_sets", Detail: "too many different choices of exchanges are followed for this symbol",
+		}
+	}
+	return e, nil
+}
+
+// check is all that a new order must pass but its funds.
+func (s *State) check(p *order.Params, at time.Time, m *twap.Market) (*order.Order, *order.Acceptance, *order.Rejection) {
 	if p == nil {
-		return order.Event{}, invalid("validation_failed", "twap", "is missing")
+		return nil, nil, invalid("validation_failed", "twap", "is missing")
 	}
 	if faults := p.Validate(at); len(faults) > 0 {
-		return order.Event{}, &order.Rejection{
+		return nil, nil, &order.Rejection{
 			Kind: order.Invalid, Code: "validation_failed", Detail: faults[0].Field + ": " + faults[0].Detail, Errors: faults,
 		}
 	}
 	id := order.NewID(s.ID, p.TokenID)
 	if s.byID[id] != nil {
-		return order.Event{}, conflict("token_id_exists", "the account has an order with this token_id")
+		return nil, nil, conflict("token_id_exists", "the account has an order with this token_id")
 	}
 	if s.agenda.Len() >= maxOpen {
-		return order.Event{}, conflict("too_many_open_orders", "the account has as many open orders as it may have")
+		return nil, nil, conflict("too_many_open_orders", "the account has as many open orders as it may have")
 	}
 	profile, err := s.cfg.profile(p.Preset)
 	if err != nil {
-		return order.Event{}, invalid("validation_failed", "preset", err.Error())
+		return nil, nil, invalid("validation_failed", "preset", err.Error())
 	}
-	o, accepted, refused := twap.Accept(&twap.Request{ID: id, Params: p, Profile: profile, Market: s.cfg.Market, At: at}, m)
-	if refused != nil {
-		return order.Event{}, refused
-	}
-	e := s.about(o, order.OrderAccepted, "", at)
-	e.Accepted, e.Marks = accepted, &order.Marks{At: o.CreatedAt.Truncate(time.Millisecond), Mid: accepted.DecisionMid}
-	var entry ledger.Entry
-	entry.Reserve(accepted.Reservation, id)
-	if err := s.post(&e, &entry); err != nil {
-		return order.Event{}, insufficient(accepted.Reservation, s.Ledger.Available(accepted.Reservation.Asset))
-	}
-	return e, nil
+	return twap.Accept(&twap.Request{ID: id, Params: p, Profile: profile, Market: s.cfg.Market, At: at}, m)
 }
 
 // insufficient refuses what cannot be paid.

@@ -15,6 +15,10 @@ import (
 // before starts, these before slices, these before ends, and orders come by acceptance. It costs nothing while Wake lies
 // ahead.
 func (s *State) Due(at time.Time, m *twap.Market) (order.Event, bool) {
+	for _, w := range s.leaving {
+		w.Unfollow(m)
+	}
+	s.leaving = s.leaving[:0]
 	if at.Before(s.wake) || s.agenda.Len() == 0 && !s.rejoin {
 		return order.Event{}, false
 	}
@@ -216,9 +220,10 @@ func (s *State) ended(w *twap.Work, o *order.Order, id string, sc *twap.Scene) o
 	return e
 }
 
+// report makes the report final. The order itself has ended and stays the version it is.
 func (s *State) report(w *twap.Work, sc *twap.Scene) order.Event {
-	r := w.Report(sc.Market, sc.At)
-	e := s.about(changed(w, nil), order.OrderReported, string(w.Order.ID)+"-reported", sc.At)
+	r, o := w.Report(sc.Market, sc.At), w.Order
+	e := s.about(&o, order.OrderReported, string(o.ID)+"-reported", sc.At)
 	e.Report = &r
 	return e
 }

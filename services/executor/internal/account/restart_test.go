@@ -12,7 +12,7 @@ import (
 
 // TestARestartAtAnyEventLosesAndDoublesNothing kills the executor after each event of a few busy lives.
 func TestARestartAtAnyEventLosesAndDoublesNothing(t *testing.T) {
-	for seed := range 6 {
+	for seed := range 3 {
 		d := &bytesDice{noise(uint64(seed), 2500)}
 		s := newScenario(d)
 		events, _ := s.run(t)

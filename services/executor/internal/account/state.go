@@ -55,7 +55,8 @@ type State struct {
 	agenda  agenda
 	wake    time.Time
 	resumed time.Time
-	rejoin  bool // after a restart the orders have yet to follow their benchmarks
+	leaving []*twap.Work // reported since the last Due, which lets them go
+	rejoin  bool         // after a restart the orders have yet to follow their benchmarks
 }
 
 // Folded is a command that has its event.

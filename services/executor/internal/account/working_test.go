@@ -225,3 +225,29 @@ func TestOrdersOfAnAccountShareItsMemoryUnlessTheyAreAlone(t *testing.T) {
 		s.want(want)
 	}
 }
+
+func TestAPreviewSaysWhatWouldComeAndChangesNothing(t *testing.T) {
+	s := desk(t)
+	p := twapOf(func(*order.Params) {})
+	before := s.engine.State.Balances()
+	got, refused := s.engine.State.Preview(p, ms(0), s.engine.Market)
+	if refused != nil {
+		t.Fatal(refused)
+	}
+	if len(got.Accepted.Schedule) != 4 || got.Accepted.Reservation.Amount.String() != "413.0712" || got.Estimate.ExpectedFillRatio.String() != "1" || got.Estimate.ExpectedSlippageBps.String() != "1" {
+		t.Errorf("preview %+v", got)
+	}
+	if e := s.place(0, func(*order.Params) {}); e.Type != order.OrderAccepted || e.Accepted.Reservation != got.Accepted.Reservation {
+		t.Errorf("event %s", e.Type)
+	}
+	if before[1].Available.String() != "10000" {
+		t.Errorf("balances %+v", before)
+	}
+	if _, refused = s.engine.State.Preview(p, ms(0), s.engine.Market); refused == nil || refused.Code != "token_id_exists" {
+		t.Errorf("a second time: %+v", refused)
+	}
+	p.TokenID, p.Quantity = "y", decimal.MustParse("98")
+	if _, refused = s.engine.State.Preview(p, ms(0), s.engine.Market); refused == nil || refused.Code != "insufficient_funds" {
+		t.Errorf("too much: %+v", refused)
+	}
+}

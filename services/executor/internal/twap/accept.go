@@ -19,9 +19,8 @@ type Request struct {
 	At      time.Time
 }
 
-// Accept checks an order against the market and lays its schedule out. It returns the order as accepted, what was fixed
-// and the marks to go on from, or why it is refused. Whether the reservation can be paid is the account's to say. An
-// accepted order follows its benchmark from now on.
+// Accept checks an order against the market and lays its schedule out. It returns the order as accepted and what was fixed,
+// or why it is refused. Whether the reservation can be paid is the account's to say. Nothing is changed.
 func Accept(r *Request, m *Market) (*order.Order, *order.Acceptance, *order.Rejection) {
 	set, refused := r.instruments(m)
 	if refused != nil {
@@ -49,11 +48,6 @@ func Accept(r *Request, m *Market) (*order.Order, *order.Acceptance, *order.Reje
 		return nil, nil, invalid("validation_failed", "quantity", "its worth does not fit 38 digits")
 	}
 	w.Order.Reserved = reservation
-	if !m.follow(r.ID, w.routing(), r.At, order.Marks{At: r.At.Truncate(time.Millisecond)}, w.Order.EndsAt) {
-		return nil, nil, &order.Rejection{
-			Kind: order.Unavailable, Code: "too_many_routing_sets", Detail: "too many different choices of exchanges are followed for this symbol",
-		}
-	}
 	return &w.Order, &order.Acceptance{
 		Schedule: w.Schedule, Instruments: set, DecisionMid: known(seen.mid()), Reservation: reservation,
 	}, nil
@@ -121,7 +115,7 @@ func (r *Request) order(set []market.Instrument) order.Order {
 	for i := range set {
 		o.Exchanges = append(o.Exchanges, set[i].Exchange)
 	}
-	o.Profile = only(o.Profile, o.Exchanges)
+	o.Profile = usable(only(o.Profile, o.Exchanges))
 	return o
 }
 
@@ -137,6 +131,17 @@ func only(p order.Profile, exchanges []market.Exchange) order.Profile {
 			}
 			p.LatencyMSBy[e] = ms
 		}
+	}
+	return p
+}
+
+// usable fills in what a profile must say: that all is visible, and that the memory is the account's.
+func usable(p order.Profile) order.Profile {
+	if p.VisibleShare.Sign() <= 0 {
+		p.VisibleShare = decimal.One
+	}
+	if p.MemoryScope == "" {
+		p.MemoryScope = ScopeAccount
 	}
 	return p
 }

@@ -2,24 +2,29 @@ package twap
 
 import (
 	"sort"
+	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 )
 
-// Begin begins the window. It returns what the start knows: the arrival mid, and what the order would cost if the book
-// stayed as it is (slice by slice inside the bound, fresh each time) or were taken at once without a bound. Both ignore
-// minimums and what was taken before.
+// Begin begins the window: the marks start at nothing, and the report holds what is known and expected at the start.
 func (w *Work) Begin(sc *Scene) (*order.Report, order.Marks) {
 	marks := w.begin(sc.Market, sc.At)
-	est := &order.Report{OrderID: w.Order.ID, DecisionMid: w.DecisionMid, ArrivalMid: marks.Mid}
-	reference, ok := look(w.sources(sc.Market), sc.At, w.stale()).reference(w.Order.Side)
+	return w.Expect(sc.At, sc.Market, marks.Mid), marks
+}
+
+// Expect tells what the order would cost against a mid if the books stayed as they are (slice by slice inside the bound,
+// fresh each time) or were taken at once without a bound. Both ignore minimums and what was taken before.
+func (w *Work) Expect(at time.Time, m *Market, mid *decimal.Decimal) *order.Report {
+	est := &order.Report{OrderID: w.Order.ID, DecisionMid: w.DecisionMid, ArrivalMid: mid}
+	reference, ok := look(w.sources(m), at, w.stale()).reference(w.Order.Side)
 	if !ok {
-		return est, marks
+		return est
 	}
-	k := w.walker(sc.At, sc.Market, recall{})
+	k := w.walker(at, m, recall{})
 	all := k.ladder(w.count(w.Order.Quantity))
-	est.ImmediateSlippageBps, est.ImmediateFillRatio = w.expected(all.take(w.count(w.Order.Quantity)), marks.Mid)
+	est.ImmediateSlippageBps, est.ImmediateFillRatio = w.expected(all.take(w.count(w.Order.Quantity)), mid)
 	for i := range k.cursors {
 		c := &k.cursors[i]
 		c.bound = bound(w.Order.Side, w.Order.LimitPrice, w.MaxSlippageBps, reference, w.instrument(c.exchange).PriceTick)
@@ -33,8 +38,8 @@ func (w *Work) Begin(sc *Scene) (*order.Report, order.Marks) {
 	for i := range w.Schedule {
 		sum = sum.plus(bounded.take(w.count(w.Schedule[i].Quantity)))
 	}
-	est.ExpectedSlippageBps, est.ExpectedFillRatio = w.expected(sum, marks.Mid)
-	return est, marks
+	est.ExpectedSlippageBps, est.ExpectedFillRatio = w.expected(sum, mid)
+	return est
 }
 
 func (w *Work) expected(r rung, arrival *decimal.Decimal) (slippage, ratio *decimal.Decimal) {

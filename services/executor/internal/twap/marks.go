@@ -131,6 +131,16 @@ func (w *Work) Follow(m *Market, at time.Time) {
 	}
 }
 
+// Join makes an order that is being accepted a follower. It reports whether there was room: each distinct routing set costs
+// something at every book, so there are at most maxSeries of a symbol.
+func Join(m *Market, o *order.Order, marks order.Marks) bool {
+	w := Work{Order: *o}
+	return m.follow(o.ID, w.routing(), marks.At, marks, o.EndsAt)
+}
+
+// Unfollow ends what Follow began. A report that is asked for after that is the final one.
+func (w *Work) Unfollow(m *Market) { m.unfollow(w.Order.ID) }
+
 // within cuts an instant to the end of the window, behind which nothing is marked.
 func (w *Work) within(at time.Time) time.Time {
 	if at.After(w.Order.EndsAt) {
