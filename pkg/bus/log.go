@@ -106,10 +106,13 @@ func (c *Conn) follow(ctx context.Context, stream, subject string, from uint64, 
 		FilterSubjects: []string{subject},
 		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:    max(from, 1),
+		// Should this process die while it reads; the default of five minutes would let a crash loop pile them up.
+		InactiveThreshold: 30 * time.Second,
 	})
 	if err != nil {
 		return fmt.Errorf("read %s: %w", stream, err)
 	}
+	defer c.release(ctx, stream, consumer)
 	messages, err := consumer.Messages(jetstream.PullExpiry(2*time.Second), jetstream.PullHeartbeat(500*time.Millisecond))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", stream, err)
@@ -130,6 +133,20 @@ func (c *Conn) follow(ctx context.Context, stream, subject string, from uint64, 
 		if more, err := handle(stored); err != nil || !more {
 			return err
 		}
+	}
+}
+
+// release deletes a consumer that has been read from. A server takes a thousand of them on a stream and refuses more, so
+// they must not be left to expire.
+func (c *Conn) release(ctx context.Context, stream string, consumer jetstream.Consumer) {
+	info := consumer.CachedInfo()
+	if info == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := c.js.DeleteConsumer(ctx, stream, info.Name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		c.log.Debug("consumer left to expire", "stream", stream, "error", err)
 	}
 }
 
