@@ -47,7 +47,7 @@ const (
 
 	defaultIPPerSecond      = 20
 	defaultAccountPerSecond = 50
-	defaultAccessPerMinute  = 60
+	defaultAccessPerMinute  = 120 // guessing is slowed down by name besides, and hashing is bounded
 )
 
 // ParseConfig reads the configuration from the environment and reports all faults together.

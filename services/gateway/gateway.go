@@ -65,6 +65,7 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	views := daemon.NewGroup(viewing)
 	views.Go("market view", parts.Market.Run)
 	views.Go("account view", parts.Accounts.Run)
+	views.Go("sessions", parts.Auth.Run)
 	edge := daemon.NewGroup(ctx)
 	srv := newServer(handler, log)
 	edge.Go("http server", func(context.Context) error { return serve(srv, listener) })
@@ -128,14 +129,14 @@ func assemble(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger)
 	}
 	limits := cfg.Limits.withDefaults()
 	parts = rest.Parts{
-		Bus: conn, Auth: auth.New(users, sessions, keys), Catalog: view.NewCatalog(conn, cfg.Exchanges),
+		Bus: conn, Auth: auth.New(users, sessions, keys, log), Catalog: view.NewCatalog(conn, cfg.Exchanges),
 		Market: view.NewMarket(conn, log), Statuses: statuses, Accounts: view.NewAccounts(conn, log),
 		Ready: func(ctx context.Context) map[string]string { return ready(ctx, conn, statuses) },
 		Limits: rest.Limits{
 			Off:    limits.Off,
 			IPRate: rate.Limit(limits.IPPerSecond), IPBurst: 2 * limits.IPPerSecond,
 			AccountRate: rate.Limit(limits.AccountPerSecond), AccountBurst: 2 * limits.AccountPerSecond,
-			AccessRate: perMinute(limits.AccessPerMinute), AccessBurst: max(1, limits.AccessPerMinute/3),
+			AccessRate: perMinute(limits.AccessPerMinute), AccessBurst: max(1, limits.AccessPerMinute/2),
 		},
 		Kind: cfg.Market, Version: cfg.Version, Log: log,
 	}

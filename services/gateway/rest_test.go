@@ -130,7 +130,7 @@ func TestFundsAreDeposited(t *testing.T) {
 
 func TestRateLimits(t *testing.T) {
 	h := newHouse(t, func(cfg *gateway.Config) {
-		cfg.Limits = gateway.Limits{IPPerSecond: 1, AccountPerSecond: 1, AccessPerMinute: 6}
+		cfg.Limits = gateway.Limits{IPPerSecond: 1, AccountPerSecond: 1, AccessPerMinute: 4}
 	})
 	token := h.user("alice") // two of the access limit's two
 	last := func(path, token string, n int) (a answer) {

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -36,6 +37,8 @@ type Bucket interface {
 	Create(ctx context.Context, key string, value []byte, opts ...jetstream.KVCreateOpt) (uint64, error)
 	Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
 	Delete(ctx context.Context, key string, opts ...jetstream.KVDeleteOpt) error
+	WatchAll(ctx context.Context, opts ...jetstream.WatchOpt) (jetstream.KeyWatcher, error)
+	PurgeDeletes(ctx context.Context, opts ...jetstream.KVPurgeOpt) error
 }
 
 // Identity is who a valid access token speaks for.
@@ -59,14 +62,15 @@ type Service struct {
 	keys     *Keys
 	hasher   hasher
 	verified *verified
+	log      *slog.Logger
 	now      func() time.Time // compared with what tokens say, which other machines wrote
 }
 
 // New returns a service over the two buckets that signs with keys.
-func New(users, sessions Bucket, keys *Keys) *Service {
+func New(users, sessions Bucket, keys *Keys, log *slog.Logger) *Service {
 	return &Service{
 		users: users, sessions: sessions, keys: keys,
-		hasher: newHasher(), verified: newVerified(), now: time.Now,
+		hasher: newHasher(), verified: newVerified(), log: log, now: time.Now,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,12 +35,16 @@ type bucket struct {
 
 type entry struct {
 	jetstream.KeyValueEntry
+	key      string
 	value    []byte
 	revision uint64
 }
 
 func (e entry) Value() []byte    { return e.value }
 func (e entry) Revision() uint64 { return e.revision }
+func (e entry) Key() string      { return e.key }
+
+func (e entry) Operation() jetstream.KeyValueOp { return jetstream.KeyValuePut }
 
 func newBucket() *bucket { return &bucket{entries: map[string]entry{}} }
 
@@ -59,7 +64,7 @@ func (b *bucket) Create(_ context.Context, key string, value []byte, _ ...jetstr
 		return 0, jetstream.ErrKeyExists
 	}
 	b.last++
-	b.entries[key] = entry{value: value, revision: b.last}
+	b.entries[key] = entry{key: key, value: value, revision: b.last}
 	return b.last, nil
 }
 
@@ -70,9 +75,31 @@ func (b *bucket) Update(_ context.Context, key string, value []byte, revision ui
 		return 0, errors.New("wrong last sequence")
 	}
 	b.last++
-	b.entries[key] = entry{value: value, revision: b.last}
+	b.entries[key] = entry{key: key, value: value, revision: b.last}
 	return b.last, nil
 }
+
+// WatchAll tells all there is, and a nil behind it.
+func (b *bucket) WatchAll(context.Context, ...jetstream.WatchOpt) (jetstream.KeyWatcher, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w := watcher{updates: make(chan jetstream.KeyValueEntry, len(b.entries)+1)}
+	for _, e := range b.entries {
+		w.updates <- e
+	}
+	w.updates <- nil
+	return w, nil
+}
+
+type watcher struct {
+	jetstream.KeyWatcher
+	updates chan jetstream.KeyValueEntry
+}
+
+func (w watcher) Updates() <-chan jetstream.KeyValueEntry { return w.updates }
+func (w watcher) Stop() error                             { return nil }
+
+func (b *bucket) PurgeDeletes(context.Context, ...jetstream.KVPurgeOpt) error { return nil }
 
 func (b *bucket) Delete(_ context.Context, key string, _ ...jetstream.KVDeleteOpt) error {
 	b.mu.Lock()
@@ -87,7 +114,7 @@ func newService(t *testing.T) *Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(newBucket(), newBucket(), keys)
+	return New(newBucket(), newBucket(), keys, slog.New(slog.DiscardHandler))
 }
 
 func part(v any) string {
@@ -235,7 +262,8 @@ func TestKeysAreMadeOnceAndRotated(t *testing.T) {
 	if again, err := LoadKeys(dir); err != nil || again.current != first.current {
 		t.Errorf("second start: %v", err)
 	}
-	old := New(newBucket(), newBucket(), first)
+	old := newService(t)
+	old.keys = first
 	token, err := old.sign("alice", "s1")
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +275,9 @@ func TestKeysAreMadeOnceAndRotated(t *testing.T) {
 	if err != nil || second.current == first.current {
 		t.Fatalf("after the rename: %v", err)
 	}
-	if _, err := New(newBucket(), newBucket(), second).Verify(token); err != nil {
+	renewed := newService(t)
+	renewed.keys = second
+	if _, err := renewed.Verify(token); err != nil {
 		t.Errorf("a token under the previous key: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, currentFile), []byte("not a key"), 0o600); err != nil {
@@ -370,4 +400,29 @@ func TestHashingIsBounded(t *testing.T) {
 func legacy(t *testing.T) string {
 	t.Helper()
 	return base64.RawStdEncoding.EncodeToString(argon2.IDKey([]byte("password"), []byte("somesalt"), 1, 64, 1, 32))
+}
+
+func TestEndedSessionsAreSwept(t *testing.T) {
+	s, ctx := newService(t), t.Context()
+	old, err := s.open(ctx, "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.now = func() time.Time { return time.Now().Add(sessionIdle + time.Minute) }
+	fresh, err := s.open(ctx, "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.sessions.(*bucket).entries); n != 1 {
+		t.Errorf("%d sessions are left", n)
+	}
+	if _, err := s.Refresh(ctx, fresh.Refresh); err != nil {
+		t.Errorf("the fresh one: %v", err)
+	}
+	if _, err := s.Refresh(ctx, old.Refresh); !errors.Is(err, ErrToken) {
+		t.Errorf("the old one: %v", err)
+	}
 }

@@ -36,6 +36,11 @@ type session struct {
 	EndsAt    time.Time `json:"ends_at"`
 }
 
+// over reports whether a session has ended by itself at the time now.
+func (s session) over(now time.Time) bool {
+	return now.After(s.EndsAt) || now.After(s.UsedAt.Add(sessionIdle))
+}
+
 // A refresh token is hgr_<account>.<family>.<secret>; the first two are the key of its session.
 var refreshToken = regexp.MustCompile(`^hgr_([a-z0-9]{1,32}\.[a-z0-9]{26})\.([A-Za-z0-9_-]{43})$`)
 
@@ -87,9 +92,8 @@ func (s *Service) Refresh(ctx context.Context, token string) (Tokens, error) {
 		return Tokens{}, fmt.Errorf("decode session: %w", err)
 	}
 	now := s.now().UTC()
-	expired := now.After(old.EndsAt) || now.After(old.UsedAt.Add(sessionIdle))
 	lost := equal(given, old.Previous) && now.Before(old.RotatedAt.Add(sessionGrace))
-	if expired || (!equal(given, old.Hash) && !lost) {
+	if old.over(now) || (!equal(given, old.Hash) && !lost) {
 		if err := s.sessions.Delete(ctx, key); err != nil {
 			return Tokens{}, store("end the session", err)
 		}

@@ -24,7 +24,7 @@ type Limits struct {
 
 // DefaultLimits are generous for people and bots and small enough that nobody takes the whole machine.
 func DefaultLimits() Limits {
-	return Limits{IPRate: 20, IPBurst: 40, AccountRate: 50, AccountBurst: 100, AccessRate: 1, AccessBurst: 20}
+	return Limits{IPRate: 20, IPBurst: 40, AccountRate: 50, AccountBurst: 100, AccessRate: 2, AccessBurst: 60}
 }
 
 // maxBuckets bounds what a limiter remembers. Beyond it full buckets are forgotten, which changes nothing for them, and if

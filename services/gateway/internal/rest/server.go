@@ -139,6 +139,9 @@ func (s *server) registerByHand(e *echo.Echo, checks map[string][]echo.Middlewar
 		return page(ctx)
 	}
 	stream := func(ctx echo.Context) error {
+		if err := s.count(ctx, s.contract.operations["GET /ws"], auth.Identity{}); err != nil {
+			return err
+		}
 		if !ctx.IsWebSocket() {
 			return newProblem(http.StatusUpgradeRequired, "upgrade_required", "this is a WebSocket: ask for an upgrade")
 		}
@@ -159,8 +162,13 @@ func (s *server) registerByHand(e *echo.Echo, checks map[string][]echo.Middlewar
 // look like another's.
 func (s *server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ctx echo.Context) error {
-		ctx.Response().Header().Set(echo.HeaderXRequestID, ulid.Make().String())
-		return next(ctx)
+		id, began := ulid.Make().String(), time.Now()
+		ctx.Response().Header().Set(echo.HeaderXRequestID, id)
+		if err := next(ctx); err != nil {
+			ctx.Error(err) // answered here, so that the status is known
+		}
+		s.log.Debug("request", "request_id", id, "method", ctx.Request().Method, "route", ctx.Path(), "status", ctx.Response().Status, "took", time.Since(began))
+		return nil
 	}
 }
 

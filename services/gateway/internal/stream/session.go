@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -82,7 +84,7 @@ func (s *session) run(ctx context.Context, authorization string) {
 	s.read(ctx)
 	cancel()
 	writer.Wait()
-	for _, sub := range s.subscriptions() {
+	for _, sub := range s.subs { // nobody else is there any more
 		s.drop(sub)
 	}
 }
@@ -249,7 +251,7 @@ func (s *session) ending() (websocket.StatusCode, string, bool) {
 // when something falls due by itself.
 func (s *session) pump(ctx context.Context) (sent bool, next time.Time, err error) {
 	now := time.Now()
-	control, ended := s.takeControl(now)
+	control, subs, ended := s.take(now)
 	for _, frame := range control {
 		if err := s.send(ctx, frame); err != nil {
 			return false, next, err
@@ -259,7 +261,7 @@ func (s *session) pump(ctx context.Context) (sent bool, next time.Time, err erro
 		return len(control) > 0, next, nil // nothing else goes out any more
 	}
 	sent, next = len(control) > 0, s.nextTimer(ctx, now)
-	for _, sub := range s.subscriptions() {
+	for _, sub := range subs {
 		n, due, err := sub.pump(ctx, s, now)
 		if err != nil {
 			return false, next, err
@@ -272,7 +274,9 @@ func (s *session) pump(ctx context.Context) (sent bool, next time.Time, err erro
 	return sent, next, nil
 }
 
-func (s *session) takeControl(now time.Time) (frames [][]byte, ended bool) {
+// take returns the answers to send and the subscriptions behind them, both of the same instant: a subscription's answer is
+// queued before it counts, so its frames never overtake it.
+func (s *session) take(now time.Time) (frames [][]byte, subs []*subscription, ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	expires := s.identity.ExpiresAt
@@ -287,7 +291,7 @@ func (s *session) takeControl(now time.Time) (frames [][]byte, ended bool) {
 		s.control = append(s.control, warningFrame("token_expires", "send auth with a new token before "+expires.UTC().Format(time.RFC3339), now))
 	}
 	frames, s.control = s.control, nil
-	return frames, s.ended
+	return frames, slices.Collect(maps.Values(s.subs)), s.ended
 }
 
 // nextTimer returns when the session itself has something to do, and pings when it is time.
@@ -327,14 +331,4 @@ func (s *session) send(ctx context.Context, frame []byte) error {
 	within, cancel := context.WithTimeout(ctx, writePatience)
 	defer cancel()
 	return s.conn.Write(within, websocket.MessageText, frame)
-}
-
-func (s *session) subscriptions() []*subscription {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	subs := make([]*subscription, 0, len(s.subs))
-	for _, sub := range s.subs {
-		subs = append(subs, sub)
-	}
-	return subs
 }

@@ -22,12 +22,13 @@ type subKey struct {
 }
 
 const (
-	firstBook   = 2 * time.Second // how long a new subscription waits for the first book before it is told that there is none
-	maxTrades   = 256             // trades that wait for a slow client; older ones are dropped
-	maxCandles  = 16
-	eventBatch  = 64    // events sent in one round
-	maxBehind   = 1_000 // events that a client may be behind once it has caught up
-	eventsRetry = time.Second
+	firstBook      = 2 * time.Second // how long a new subscription waits for the first book before it is told that there is none
+	maxTrades      = 256             // trades that wait for a slow client; older ones are dropped
+	maxCandles     = 16
+	eventBatch     = 64    // events sent in one round
+	maxBehind      = 1_000 // events that a client may be behind once it has caught up
+	eventsRetry    = time.Second
+	eventsPatience = 5 * time.Second
 )
 
 // subscription is what a connection wants of a channel, or of its account's events.
@@ -187,7 +188,9 @@ func (sub *subscription) pumpOrders(ctx context.Context, s *session, now time.Ti
 	if now.Before(o.retryAt) {
 		return 0, o.retryAt, nil
 	}
-	events, err := o.account.Events(ctx, o.next.Load(), eventBatch)
+	reading, cancel := context.WithTimeout(ctx, eventsPatience)
+	events, err := o.account.Events(reading, o.next.Load(), eventBatch)
+	cancel()
 	if err != nil {
 		if ctx.Err() != nil {
 			return 0, time.Time{}, ctx.Err()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
@@ -98,6 +99,9 @@ func (a *Account) Events(ctx context.Context, from uint64, most int) ([]Raw, err
 	})
 	if err != nil && !errors.Is(err, errEnough) {
 		return nil, unavailable("read the events", err)
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("%w: event %d is not there", bus.ErrUnavailable, from)
 	}
 	return found, nil
 }
