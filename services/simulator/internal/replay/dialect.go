@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// dialect is how one exchange's recordings are read, for exchanges whose books begin within their stream. (Binance's and
-// Kraken's ways are written out where they are needed.)
+// dialect is how one exchange's recordings are read, for exchanges whose books begin within their stream or from an answer
+// over REST. (Binance's and Kraken's ways are written out where they are needed.)
 type dialect struct {
 	// socket says whether a WebSocket address is one of the exchange's.
 	socket func(u *url.URL) bool
@@ -25,12 +25,22 @@ type dialect struct {
 	split func(symbol string) (base, quote string)
 	// listing reads a recorded answer of the instruments endpoint; nil where the address is another one.
 	listing func(u *url.URL, body []byte) (map[string]Instrument, error)
+	// fetched reads an answer over REST: whose book it is, and the id that it stands at; the symbol is empty for other answers.
+	// Nil where no book starts from one.
+	fetched func(u *url.URL, body []byte) (symbol string, id int64, err error)
+	// first and last are the keys of the first and the last id of a message of the book's stream, where books start over REST.
+	first, last string
 	// advance plays a book on; nil for a book that begins with a picture on its stream.
 	advance func(p *Player, g *progress, symbol string, position time.Duration) error
 }
 
 // dialects by the exchange's name.
-var dialects = map[string]*dialect{}
+var dialects = map[string]*dialect{
+	"bybit":    bybit,
+	"coinbase": coinbase,
+	"gemini":   gemini,
+	"okx":      okx,
+}
 
 // speaks finds the exchange behind a WebSocket address; empty where it is none of the dialects'.
 func speaks(u *url.URL) string {

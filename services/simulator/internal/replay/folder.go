@@ -60,7 +60,7 @@ func ReadFolder(dir string) (*Folder, error) {
 		return nil, fmt.Errorf("read recordings in %s: %w", dir, errors.Join(faults...))
 	}
 	if len(out.Recordings) == 0 {
-		return nil, fmt.Errorf("read recordings in %s: no recording of binance spot or kraken v2 (*.cap.gz) among %d files", dir, files)
+		return nil, fmt.Errorf("read recordings in %s: no recording (*.cap.gz) of an exchange that is served among %d files", dir, files)
 	}
 	// The newest first, so that where a symbol stands in several, the first found is the newest.
 	slices.SortStableFunc(out.Recordings, func(a, b *Recording) int { return b.Start.Compare(a.Start) })

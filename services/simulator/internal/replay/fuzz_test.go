@@ -7,12 +7,15 @@ func FuzzALineIsReadOrRefused(f *testing.F) {
 	f.Add([]byte(`wss://ws.kraken.com/v2 <-> 1785552832.693693`))
 	f.Add([]byte(`https://api.binance.com/api/v3/depth?symbol=X -> 1.5: {"lastUpdateId":7,"bids":[["1","2"]],"asks":[]}`))
 	f.Add([]byte(`wss://x <- 1: {"a":1}`))
+	f.Add([]byte(`1: {"arg":{"channel":"trades","instId":"A-B"},"data":[]}`))
+	f.Add([]byte(`1: {"topic":"orderbook.50.AB","data":{"b":[],"a":[]}}`))
+	f.Add([]byte(`1: {"type":"l2update","product_id":"A-B","changes":[["buy","1","2"]]}`))
 	f.Fuzz(func(_ *testing.T, raw []byte) {
 		l, err := parseLine(raw)
 		if err != nil {
 			return
 		}
-		for _, exchange := range []string{Binance, Kraken} {
+		for _, exchange := range []string{Binance, Kraken, "okx", "bybit", "coinbase", "gemini"} {
 			r := &Recording{Exchange: exchange, Streams: map[string]*Stream{}, bodies: map[string][]body{}}
 			_ = r.add(l)
 		}
@@ -27,6 +30,10 @@ func FuzzABookTakesOrRefusesAMessage(f *testing.F) {
 		b := Book{depth: 10}
 		if b.applyBinance(data, `"b":[`, `"a":[`) == nil || b.applyKraken(data) == nil {
 			b.Checksum()
+		}
+		for _, d := range dialects {
+			_, _ = d.apply(&b, data)
+			_, _ = d.read(data)
 		}
 		for i := 1; i < len(b.bids); i++ {
 			if b.bids[i].price.compare(b.bids[i-1].price) >= 0 {

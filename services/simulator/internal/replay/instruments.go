@@ -45,6 +45,9 @@ func readListing(path string) (listing, string, error) {
 		case u.Hostname() == "api.binance.com" && u.Path == "/api/v3/exchangeInfo":
 			out.exchange = Binance
 			out.symbols, err = binanceListing(l.body)
+		case u.Hostname() == "api.binance.us" && u.Path == "/api/v3/exchangeInfo":
+			out.exchange = BinanceUS
+			out.symbols, err = binanceListing(l.body)
 		case u.Hostname() == "api.kraken.com" && u.Path == "/0/public/AssetPairs":
 			out.exchange = Kraken
 			out.symbols, err = krakenListing(l.body)

@@ -26,10 +26,10 @@ type Player struct {
 // progress is a symbol's book as far as it has been played.
 type progress struct {
 	stream *Stream
-	anchor body // Binance only
+	anchor body // where books start from an answer over REST
 	next   int  // the first message not yet applied
 	book   Book
-	lastID int64 // Binance only
+	lastID int64 // likewise
 	begun  bool  // the first picture is in the book; changes before it are worth nothing
 }
 
@@ -106,7 +106,7 @@ func (s playedStream) Frame(pos int64) (tape.Frame, bool, error) {
 	return tape.Frame{Due: due, Seq: s.stream.seqs[pos], Data: f.Data, Whole: f.Whole}, started, nil
 }
 
-// Anchored says whether a Binance symbol's book can be built at all, and when in the recording its first picture arrived.
+// Anchored says whether a book that starts from an answer over REST can be built at all, and when in the recording its first picture arrived.
 func (p *Player) Anchored(symbol string) (time.Duration, bool) {
 	b, ok := p.anchor(symbol)
 	return b.at, ok
@@ -115,7 +115,7 @@ func (p *Player) Anchored(symbol string) (time.Duration, bool) {
 // Picture is a book at one moment.
 type Picture struct {
 	Bids, Asks []Level
-	// LastID is the last update id it contains; Binance only.
+	// LastID is the last id it contains, where books start from an answer over REST.
 	LastID int64
 	// Next is the position of the first message of the book's stream which is not in the picture.
 	Next int64
@@ -135,7 +135,7 @@ func (p *Player) Book(symbol string, n int, now time.Time) (Picture, bool, error
 			return Picture{}, false, nil
 		}
 		g = &progress{stream: s, book: Book{depth: s.Depth}}
-		if p.Exchange == Binance {
+		if p.AnchoredOverREST() {
 			var ok bool
 			if g.anchor, ok = p.anchor(symbol); !ok {
 				return Picture{}, false, nil
@@ -146,8 +146,10 @@ func (p *Player) Book(symbol string, n int, now time.Time) (Picture, bool, error
 	position := p.position(now)
 	advance := g.advanceKraken
 	switch d := dialects[p.Exchange]; {
-	case p.Exchange == Binance:
+	case p.binance():
 		advance = g.advanceBinance
+	case d != nil && d.fetched != nil:
+		advance = func(position time.Duration) error { return g.advanceAnchored(d, position) }
 	case d != nil && d.advance != nil:
 		advance = func(position time.Duration) error { return d.advance(p, g, symbol, position) }
 	case d != nil:
@@ -164,7 +166,7 @@ func (p *Player) Book(symbol string, n int, now time.Time) (Picture, bool, error
 	}, true, nil
 }
 
-// RecordedDepth is the recorded depth answer a Binance book starts from.
+// RecordedDepth is the recorded depth answer that a book starts from.
 func (p *Player) RecordedDepth(symbol string) ([]byte, bool) {
 	b, ok := p.anchor(symbol)
 	return b.data, ok

@@ -17,8 +17,9 @@ import (
 
 // The exchanges whose recordings can be played.
 const (
-	Binance = "binance"
-	Kraken  = "kraken"
+	Binance   = "binance"
+	BinanceUS = "binance_us" // speaks as Binance does
+	Kraken    = "kraken"
 )
 
 // Frame is one recorded data message.
@@ -106,7 +107,7 @@ func exchangeOf(address string) (exchange, reason string) {
 	case host == "fstream.binance.com" || host == "dstream.binance.com":
 		return "", "binance futures: their update ids follow other rules than spot"
 	case host == "stream.binance.us":
-		return "", "binance.us is an exchange of its own and not served yet"
+		return BinanceUS, ""
 	case host == "ws.kraken.com" && u.Path == "/v2":
 		return Kraken, ""
 	case host == "ws.kraken.com":
@@ -125,21 +126,27 @@ func (r *Recording) add(l line) error {
 	}
 	r.Length = at
 	if d := dialects[r.Exchange]; d != nil {
-		if l.kind == lineReceived {
+		switch {
+		case l.kind == lineReceived:
 			return d.add(r, at, l.body)
+		case l.kind == lineFetched && d.fetched != nil:
+			return r.addAnswer(d, at, l)
 		}
 		return nil
 	}
 	switch {
-	case l.kind == lineFetched && r.Exchange == Binance:
+	case l.kind == lineFetched && r.binance():
 		return r.addBody(at, l)
-	case l.kind == lineReceived && r.Exchange == Binance:
+	case l.kind == lineReceived && r.binance():
 		return r.addCombined(at, l.body)
 	case l.kind == lineReceived:
 		return r.addKraken(at, l.body)
 	}
 	return nil
 }
+
+// binance says whether the recording is in Binance's words.
+func (r *Recording) binance() bool { return r.Exchange == Binance || r.Exchange == BinanceUS }
 
 // addBody keeps an answer of Binance's depth endpoint; other endpoints are of no use here.
 func (r *Recording) addBody(at time.Duration, l line) error {
@@ -238,7 +245,7 @@ func (r *Recording) depthStream(symbol string) *Stream {
 		return r.first(d.books(symbol))
 	}
 	names := []string{"book " + symbol}
-	if r.Exchange == Binance {
+	if r.binance() {
 		lower := strings.ToLower(symbol)
 		names = []string{lower + "@depth@100ms", lower + "@depth"}
 	}
@@ -251,8 +258,12 @@ func (r *Recording) anchor(symbol string) (body, bool) {
 	if s == nil {
 		return body{}, false
 	}
-	first, ok := integer(s.Frames[0].Data, `"U":`)
-	last, ok2 := integer(s.Frames[len(s.Frames)-1].Data, `"u":`)
+	from, to := `"U":`, `"u":`
+	if d := dialects[r.Exchange]; d != nil {
+		from, to = d.first, d.last
+	}
+	first, ok := integer(s.Frames[0].Data, from)
+	last, ok2 := integer(s.Frames[len(s.Frames)-1].Data, to)
 	if !ok || !ok2 {
 		return body{}, false
 	}
@@ -264,7 +275,7 @@ func (r *Recording) anchor(symbol string) (body, bool) {
 	return body{}, false
 }
 
-// integer finds the number after a key in JSON text.
+// integer finds the number after a key in JSON text, in quotes or not.
 func integer(data []byte, key string) (int64, bool) {
 	i := bytes.Index(data, []byte(key))
 	if i < 0 {
@@ -272,7 +283,7 @@ func integer(data []byte, key string) (int64, bool) {
 	}
 	var v int64
 	n := 0
-	for _, c := range data[i+len(key):] {
+	for _, c := range bytes.TrimLeft(data[i+len(key):], ` "`) {
 		if c < '0' || c > '9' || n == 18 {
 			break
 		}

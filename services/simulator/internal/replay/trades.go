@@ -14,7 +14,9 @@ import (
 type Trade struct {
 	// ID is the exchange's; First and Last are the trades Binance counts together under one aggregate, else both ID.
 	ID, First, Last int64
-	Price, Qty      string
+	// Seq is Coinbase's number of the event, else 0.
+	Seq        int64
+	Price, Qty string
 	// At is the exchange's time.
 	At time.Time
 	// Sell says that the taker sold.
@@ -58,7 +60,7 @@ func (p *Player) Trades(symbol string, n int, now time.Time) ([]Trade, error) {
 func (r *Recording) readTrades(symbol string) ([]Trade, error) {
 	lower := strings.ToLower(symbol)
 	name, read := "trade "+symbol, krakenTrades
-	if r.Exchange == Binance {
+	if r.binance() {
 		name, read = lower+"@trade", binanceTrade
 		if r.Streams[name] == nil {
 			name = lower + "@aggTrade"
