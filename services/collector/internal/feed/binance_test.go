@@ -144,60 +144,6 @@ func TestAGapResyncsOneBookAndNoOther(t *testing.T) {
 	})
 }
 
-func TestSilenceIsStaleAndThenALoss(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var id atomic.Int64
-		id.Store(12)
-		s := &server{call: depthAt(&id), mute: true}
-		s.socket = func(p *peer) {
-			p.read()
-			p.write(`{"result":null,"id":1}`)
-			p.write("%s", diff("BTCUSDT", 10, 15))
-			p.read()
-		}
-		play(t, binance.Exchange{}, s, func(f *Feed, k *sink) {
-			f.Want([]*exchange.Listing{listing(t, "BTC", "USDT", "BTCUSDT")})
-			after(4900 * time.Millisecond)
-			if got := k.path(btc); got != "gapped live" {
-				t.Fatalf("states %q after 4.9 s", got)
-			}
-			after(300 * time.Millisecond)
-			if got := k.path(btc); got != "gapped live stale" {
-				t.Fatalf("states %q after 5.2 s", got)
-			}
-			after(5 * time.Second)
-			if got := k.path(btc); !strings.HasPrefix(got, "gapped live stale down") {
-				t.Fatalf("states %q after 10.2 s", got)
-			}
-		})
-	})
-}
-
-func TestAQuietConnectionThatAnswersPingsStaysLive(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var id atomic.Int64
-		id.Store(12)
-		s := &server{call: depthAt(&id)}
-		s.socket = func(p *peer) {
-			p.read()
-			p.write(`{"result":null,"id":1}`)
-			p.write("%s", diff("BTCUSDT", 10, 15))
-			p.read() // reading answers pings
-		}
-		play(t, binance.Exchange{}, s, func(f *Feed, k *sink) {
-			f.Want([]*exchange.Listing{listing(t, "BTC", "USDT", "BTCUSDT")})
-			after(2 * time.Minute)
-			if got := k.path(btc); got != "gapped live" {
-				t.Errorf("states %q", got)
-			}
-			alive, _ := k.rest()
-			if age := time.Since(alive); age > 2100*time.Millisecond {
-				t.Errorf("heard %s ago", age)
-			}
-		})
-	})
-}
-
 func TestPausesBetweenAttemptsGrowAndAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{refuse: func() int { return http.StatusBadGateway }}
@@ -367,24 +313,3 @@ func TestAFrameThatCannotBeReadBreaksAtMostItsOwnBook(t *testing.T) {
 		})
 	})
 }
-
-func TestAnAnnouncedEndIsFollowedByAnotherConnectionAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &server{socket: answering(func(p *peer, _ string) {
-			time.AfterFunc(time.Minute, func() {
-				p.write(`{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1790000000000}}`)
-			})
-		})}
-		s.call = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
-		play(t, binance.Exchange{}, s, func(f *Feed, _ *sink) {
-			f.Want([]*exchange.Listing{listing(t, "BTC", "USDT", "BTCUSDT")})
-			after(90 * time.Second)
-			dials, _, _ := s.seen()
-			if len(dials) != 2 || dials[1].Sub(dials[0]) > time.Minute+time.Second {
-				t.Errorf("connected at %v", dials)
-			}
-		})
-	})
-}
-
-var _ Sink = (*sink)(nil)

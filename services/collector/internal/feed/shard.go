@@ -51,6 +51,7 @@ type shard struct {
 	started   time.Time
 	pinged    time.Time
 	welcome   bool // requests may be sent
+	rhythm    rhythm
 	fetches   sync.WaitGroup
 	fetching  int
 	fetched   chan fetched // a place for every fetch under way, so that none waits
@@ -175,6 +176,7 @@ func (s *shard) session(ctx context.Context) error {
 		s.conn, s.fetching = nil, 0
 	}()
 	s.conn, s.started, s.pinged, s.welcome = c, time.Now(), time.Now(), !s.feed.traits.Greets
+	s.rhythm = rhythm{}
 	s.fetched = make(chan fetched, maxFetches)
 	s.out.reset()
 	s.log.Info("connected", "listings", len(s.tracks))
@@ -311,9 +313,13 @@ func (s *shard) look(t *track, now time.Time) {
 	if s.conn != nil {
 		v.Alive = s.conn.lastHeard()
 		t.alive = v.Alive
-		switch silent := now.Sub(v.Alive); {
+		silent := now.Sub(v.Alive)
+		quiet, stopped, _ := s.rhythm.stopped(now, s.feed.traits.Silence)
+		switch {
 		case silent > s.feed.traits.Stale:
 			v.State, v.Reason = market.Stale, fmt.Sprintf("nothing heard for %s", silent.Truncate(time.Second))
+		case stopped:
+			v.State, v.Reason = market.Stale, fmt.Sprintf("no data for %s", quiet.Truncate(time.Second))
 		case t.live():
 			v.State, v.Reason, v.Book = market.Live, "", t.book
 		default:

@@ -76,6 +76,7 @@ type fetched struct {
 // handle takes a frame of the exchange.
 func (s *shard) handle(f frame) error {
 	count := &s.feed.count
+	s.rhythm.beat(f.at)
 	count.messages.Add(1)
 	count.lastMessage.Store(f.at.UnixNano())
 	s.batch.Reset()
@@ -229,6 +230,8 @@ func (s *shard) tick(ctx context.Context, now time.Time) error {
 	switch silent := now.Sub(s.conn.lastHeard()); {
 	case silent > traits.Silence:
 		return fmt.Errorf("%w for %s", errSilent, silent.Truncate(time.Millisecond))
+	case s.hopeless(now):
+		return fmt.Errorf("%w but pongs", errSilent)
 	case traits.MaxLifetime > 0 && now.Sub(s.started) > traits.MaxLifetime:
 		return errOld
 	}
@@ -250,6 +253,12 @@ func (s *shard) tick(ctx context.Context, now time.Time) error {
 		s.look(t, now)
 	}
 	return nil
+}
+
+// hopeless reports whether the stream has stopped for good although the socket lives.
+func (s *shard) hopeless(now time.Time) bool {
+	_, _, hopeless := s.rhythm.stopped(now, s.feed.traits.Silence)
+	return hopeless
 }
 
 // speak sends what is due: a request, or else a ping.
