@@ -36,9 +36,12 @@ type dialect struct {
 
 // dialects by the exchange's name.
 var dialects = map[string]*dialect{
+	"bitstamp": bitstamp,
 	"bybit":    bybit,
 	"coinbase": coinbase,
+	"gateio":   gateio,
 	"gemini":   gemini,
+	"kucoin":   kucoin,
 	"okx":      okx,
 }
 
