@@ -1,6 +1,7 @@
 package account_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -178,4 +179,52 @@ func TestAReportOfManyMidsIsQuick(t *testing.T) {
 	if err != nil || !r.Final || r.EffectiveSpreadBps == nil || o.Status != order.Filled {
 		t.Errorf("order %+v, report %+v, %v", o, r, err)
 	}
+}
+
+// BenchmarkRecover reads an account back from the bytes of its events, one event an operation.
+func BenchmarkRecover(b *testing.B) {
+	e := busy(b, 1, 300, "0.01")
+	var stored [][]byte
+	for at := epoch; at.Before(epoch.Add(301 * time.Second)); at = at.Add(time.Second) {
+		events, err := e.Step(at, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for i := range events {
+			body, err := order.Encode(&events[i])
+			if err != nil {
+				b.Fatal(err)
+			}
+			stored = append(stored, body)
+		}
+	}
+	size := 0
+	for _, body := range stored {
+		size += len(body)
+	}
+	b.ReportAllocs()
+	state, base := account.New(owner, &account.Config{}), busy(b, 1, 300, "0.01").State
+	i := len(stored)
+	for b.Loop() {
+		if i++; i >= len(stored) {
+			b.StopTimer()
+			snapshot, err := json.Marshal(base)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if state, err = account.Restore(snapshot, &account.Config{}); err != nil {
+				b.Fatal(err)
+			}
+			i = 0
+			b.StartTimer()
+		}
+		ev, err := order.Decode(stored[i])
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := state.Apply(ev, order.Hash(stored[i])); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(size/len(stored)), "bytes/event")
 }

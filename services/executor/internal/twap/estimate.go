@@ -23,17 +23,13 @@ func (w *Work) Expect(at time.Time, m *Market, mid *decimal.Decimal) *order.Repo
 		return est
 	}
 	k := w.walker(at, m, recall{})
-	all := k.ladder(w.count(w.Order.Quantity))
+	all := k.ladder()
 	est.ImmediateSlippageBps, est.ImmediateFillRatio = w.expected(all.take(w.count(w.Order.Quantity)), mid)
 	for i := range k.cursors {
 		c := &k.cursors[i]
 		c.bound = bound(w.Order.Side, w.Order.LimitPrice, w.MaxSlippageBps, reference, w.instrument(c.exchange).PriceTick)
 	}
-	var most int64
-	for i := range w.Schedule {
-		most = max(most, w.count(w.Schedule[i].Quantity))
-	}
-	bounded := k.ladder(most)
+	bounded := k.ladder()
 	var sum rung
 	for i := range w.Schedule {
 		sum = sum.plus(bounded.take(w.count(w.Schedule[i].Quantity)))
@@ -71,10 +67,11 @@ func (r rung) plus(o rung) rung {
 	return sum
 }
 
-// ladder walks far enough for most grains, taking each level whole.
-func (k *walker) ladder(most int64) ladder {
+// ladder walks all levels, taking each whole.
+func (k *walker) ladder() ladder {
+	const plenty = 1 << 62
 	l := ladder{walker: k, sums: []rung{{}}}
-	takes, _ := k.walk(most, nil)
+	takes, _ := k.walk(plenty, nil)
 	for _, t := range takes {
 		c := &k.cursors[t.cursor]
 		l.steps = append(l.steps, t)
@@ -83,11 +80,11 @@ func (k *walker) ladder(most int64) ladder {
 	return l
 }
 
-// take returns what a fresh walk would get for need grains, at most those that the ladder was made for.
+// take returns what a fresh walk would get for need grains.
 func (l ladder) take(need int64) rung {
 	n := sort.Search(len(l.steps), func(i int) bool { return l.sums[i+1].grains > need }) // the levels that are taken whole
 	got := l.sums[n]
-	for ; n < len(l.steps); n++ {
+	for ; n < len(l.steps) && got.grains < need; n++ {
 		t, c := l.steps[n], &l.walker.cursors[l.steps[n].cursor]
 		if steps := min(t.steps, (need-got.grains)/c.grains); steps > 0 {
 			got = got.plus(rung{steps * c.grains, c.notional(t.level, steps)})
