@@ -32,7 +32,9 @@ type exchange struct {
 
 // exchanges are all of them. A new one is a folder under internal/wire, its pairs in internal/market, and a line here.
 var exchanges = []exchange{
-	{"binance", binanceSim("binance"), binanceReplay("binance")},
+	{"binance", binanceSim("binance"), binanceReplay},
+	{"binance_tr", binanceSim("binance_tr"), nil},
+	{"binance_us", binanceSim("binance_us"), binanceReplay},
 	{"kraken", krakenSim, krakenReplay},
 }
 
@@ -52,11 +54,9 @@ func binanceSim(name string) func(*floor.Floor) speaker {
 	return func(f *floor.Floor) speaker { return binanceSpeaker(binance.NewSim(f, name)) }
 }
 
-func binanceReplay(string) func() (recorded, speaker) {
-	return func() (recorded, speaker) {
-		m := binance.NewReplay()
-		return m, binanceSpeaker(m)
-	}
+func binanceReplay() (recorded, speaker) {
+	m := binance.NewReplay()
+	return m, binanceSpeaker(m)
 }
 
 func binanceSpeaker(m binance.Market) speaker {

@@ -24,6 +24,10 @@ func (s *Simulator) openReplay(cfg Config) error {
 	}
 	taken := map[string]string{}
 	for _, rec := range folder.Recordings {
+		if markets[rec.Exchange] == nil {
+			cfg.Log.Info("file is not played", "file", rec.File, "reason", rec.Exchange+" is not served yet")
+			continue
+		}
 		player := replay.NewPlayer(rec, cfg.Speed)
 		for _, symbol := range rec.Symbols {
 			key := rec.Exchange + " " + symbol

@@ -73,26 +73,30 @@ type asset struct {
 
 var assets = map[string]asset{
 	"BTC": {62000, 1, 0.25}, "ETH": {2600, 1.05, 0.45}, "SOL": {150, 1.2, 0.9}, "XRP": {0.6, 0.9, 0.8}, "DOGE": {0.11, 1.2, 0.9},
-	"PEPE": {0.0000085, 1.4, 1.4}, "USD": {1, 0, 0}, "USDT": {1, 0, 0},
+	"PEPE": {0.0000085, 1.4, 1.4}, "USD": {1, 0, 0}, "USDT": {1, 0, 0}, "TRY": {0.025, 0, 0},
 }
 
 // commonSigma is the deviation of the common logarithmic price over a step of 100 ms: 0.37 bps, about 66 % a year.
 const commonSigma = 0.37e-4
 
+// leading are the shapes of the leading markets, those of Binance against USDT.
+var leading = map[string]shape{
+	"BTC":  {touch: 1.9, thin: 1.7, thick: 0.62, depth: 3.9, dense: 36, changes: 27, orders: 13, order: 0.003, sticky: 0.9},
+	"ETH":  {touch: 8.8, thin: 1.4, thick: 0.72, depth: 60, dense: 36, changes: 11, orders: 7.6, order: 0.045, sticky: 0.62},
+	"SOL":  {touch: 260, thin: 1.4, thick: 0.8, depth: 300, dense: 30, changes: 9, orders: 5, order: 0.9, sticky: 0.4},
+	"XRP":  {touch: 42000, thin: 1.2, thick: 0.8, depth: 25000, dense: 30, changes: 7, orders: 4, order: 180, sticky: 0.2},
+	"DOGE": {touch: 90000, thin: 1.2, thick: 0.8, depth: 80000, dense: 30, changes: 7, orders: 3.5, order: 900, sticky: 0.2},
+}
+
 // Pairs are the pairs of the synthetic market. The figures of BTC-USDT are those of a measured night, the others follow from
 // them by the value traded.
 func Pairs() []Spec {
 	out := []Spec{
-		{"binance", "BTC", "USDT", 2, 5, "0.00001", "5", shape{
-			touch: 1.9, thin: 1.7, thick: 0.62, depth: 3.9, dense: 36, changes: 27, orders: 13, order: 0.003, sticky: 0.9}},
-		{"binance", "ETH", "USDT", 2, 4, "0.0001", "5", shape{
-			touch: 8.8, thin: 1.4, thick: 0.72, depth: 60, dense: 36, changes: 11, orders: 7.6, order: 0.045, sticky: 0.62}},
-		{"binance", "SOL", "USDT", 2, 3, "0.001", "5", shape{
-			touch: 260, thin: 1.4, thick: 0.8, depth: 300, dense: 30, changes: 9, orders: 5, order: 0.9, sticky: 0.4}},
-		{"binance", "XRP", "USDT", 4, 1, "0.1", "5", shape{
-			touch: 42000, thin: 1.2, thick: 0.8, depth: 25000, dense: 30, changes: 7, orders: 4, order: 180, sticky: 0.2}},
-		{"binance", "DOGE", "USDT", 5, 0, "1", "5", shape{
-			touch: 90000, thin: 1.2, thick: 0.8, depth: 80000, dense: 30, changes: 7, orders: 3.5, order: 900, sticky: 0.2}},
+		{"binance", "BTC", "USDT", 2, 5, "0.00001", "5", leading["BTC"]},
+		{"binance", "ETH", "USDT", 2, 4, "0.0001", "5", leading["ETH"]},
+		{"binance", "SOL", "USDT", 2, 3, "0.001", "5", leading["SOL"]},
+		{"binance", "XRP", "USDT", 4, 1, "0.1", "5", leading["XRP"]},
+		{"binance", "DOGE", "USDT", 5, 0, "1", "5", leading["DOGE"]},
 		{"binance", "ETH", "BTC", 5, 4, "0.0001", "0.0001", shape{
 			touch: 18, thin: 1.2, thick: 0.7, depth: 7, dense: 30, changes: 4, orders: 1.5, order: 0.05, sticky: 0.1}},
 		{"binance", "PEPE", "USDT", 8, 0, "1", "1", shape{
@@ -111,7 +115,7 @@ func Pairs() []Spec {
 		touch: 0.9, thin: 3.2, thick: 1.1, depth: 3.9, dense: 8, changes: 5, orders: 1.6, order: 0.004, sticky: 0.7, wide: 0.07})
 	eth := dollar("ETH", 2, "0.001", shape{
 		touch: 6, thin: 2.5, thick: 1, depth: 40, dense: 8, changes: 5, orders: 1.1, order: 0.05, sticky: 0.7, wide: 0.1})
-	return append(out, btc, eth,
+	out = append(out, btc, eth,
 		dollar("SOL", 2, "0.06", shape{
 			touch: 60, thin: 2, thick: 1, depth: 150, dense: 8, changes: 4, orders: 0.8, order: 1.2, sticky: 0.7, wide: 0.1}),
 		dollar("XRP", 5, "1.65", shape{
@@ -119,6 +123,7 @@ func Pairs() []Spec {
 		dollar("DOGE", 7, "50", shape{
 			touch: 9000, thin: 2, thick: 1, depth: 60000, dense: 6, changes: 3, orders: 0.5, order: 1200, sticky: 0.9, wide: 0.4}),
 		tether(btc), tether(eth))
+	return append(out, further()...)
 }
 
 // Step spells 10^-decimals.
