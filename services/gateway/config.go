@@ -43,7 +43,7 @@ type Limits struct {
 // The defaults, in one place.
 const (
 	DefaultListen = "127.0.0.1:8000"
-	DefaultKeyDir = "/var/lib/hourglass/keys"
+	DefaultKeyDir = "/state/keys" // on the image's volume
 
 	defaultIPPerSecond      = 20
 	defaultAccountPerSecond = 50

@@ -184,6 +184,43 @@ func TestWhatIsNotAnsweredInTimeIsPending(t *testing.T) {
 	}
 }
 
+func TestAnAccountOpensWhenItsOwnerIsBack(t *testing.T) {
+	h := newHouse(t, nil)
+	if err := h.executor.speak(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if a := h.post("/register", "", `{"username":"alice","password":"correct horse"}`); a.Status != 201 || a.field(t, "status") != "opening" {
+		t.Fatalf("register: %d %s", a.Status, a.Body)
+	}
+	token := h.login("alice")
+	if a := h.get("/balance", token); string(a.Body) != `{"balances":[]}`+"\n" {
+		t.Errorf("before: %s", a.Body)
+	}
+	if err := h.executor.speak(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	h.eventually("the funds are there", func() bool { return strings.Contains(string(h.get("/balance", token).Body), "1000000") })
+}
+
+func TestAnOrderMayBeCalledTWAP(t *testing.T) {
+	h := newHouse(t, nil)
+	token := h.user("alice")
+	if a := h.get("/v1/orders/twap", token); a.Status != 404 || a.field(t, "code") != "unknown_order" {
+		t.Errorf("before: %d %s", a.Status, a.Body)
+	}
+	if a := h.post("/orders/twap", token, twap("twap", "")); a.Status != 201 {
+		t.Fatalf("create: %d %s", a.Status, a.Body)
+	}
+	for _, path := range []string{"/v1/orders/twap", "/orders/twap", "/v1/orders/twap/executions"} {
+		if a := h.get(path, token); a.Status != 200 {
+			t.Errorf("GET %s: %d %s", path, a.Status, a.Body)
+		}
+	}
+	if a := h.do("DELETE", "/orders/twap", token, "", ""); a.Status != 200 {
+		t.Errorf("DELETE: %d %s", a.Status, a.Body)
+	}
+}
+
 func TestOrdersArePagedAndFiltered(t *testing.T) {
 	h := newHouse(t, nil)
 	token := h.user("alice")

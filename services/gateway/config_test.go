@@ -1,0 +1,47 @@
+package gateway_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/hourglass-trading/hourglass/pkg/daemon"
+	"github.com/hourglass-trading/hourglass/services/gateway"
+)
+
+func parse(env map[string]string) (gateway.Config, error) {
+	return gateway.ParseConfig(func(key string) string { return env[key] })
+}
+
+func TestAnEmptyEnvironmentIsAConfiguration(t *testing.T) {
+	cfg, err := parse(nil)
+	if err != nil || cfg.Listen != gateway.DefaultListen || len(cfg.Exchanges) != 2 || cfg.Limits.Off || cfg.Market != "live" {
+		t.Errorf("%+v, %v", cfg, err)
+	}
+}
+
+func TestAllFaultsAreToldTogether(t *testing.T) {
+	_, err := parse(map[string]string{
+		"HOURGLASS_LISTEN": "here", "HOURGLASS_EXCHANGES": "binance,>", "HOURGLASS_MARKET": "moon", "HOURGLASS_NATS": "http://x",
+		"HOURGLASS_RATE_IP_PER_SECOND": "-1",
+	})
+	if !errors.Is(err, daemon.ErrConfig) {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"LISTEN", "EXCHANGES", "MARKET", "NATS", "RATE_IP_PER_SECOND"} {
+		if !strings.Contains(err.Error(), "HOURGLASS_"+key) {
+			t.Errorf("%s is not told: %v", key, err)
+		}
+	}
+}
+
+func TestLimitsAreOffOnLoopbackAlone(t *testing.T) {
+	for listen, allowed := range map[string]bool{
+		"127.0.0.1:8000": true, "[::1]:8000": true, "localhost:8000": true, "127.8.8.8:1": true,
+		":8000": false, "0.0.0.0:8000": false, "192.0.2.7:8000": false, "[::]:8000": false, "gateway:8000": false,
+	} {
+		if _, err := parse(map[string]string{"HOURGLASS_LISTEN": listen, "HOURGLASS_RATE_LIMITS": "off"}); (err == nil) != allowed {
+			t.Errorf("off on %s: %v", listen, err)
+		}
+	}
+}
