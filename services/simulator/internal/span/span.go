@@ -26,6 +26,12 @@ func every(d time.Duration) Span { return Span{width: d} }
 // Minutes is an interval of n minutes on a grid that begins at the Unix epoch.
 func Minutes(n int) Span { return every(time.Duration(n) * time.Minute) }
 
+// Shifted is an interval on a grid that begins that much after the Unix epoch.
+func Shifted(width, offset time.Duration) Span { return Span{width: width, offset: offset} }
+
+// Months are n calendar months, from January on, that begin that much after UTC's.
+func Months(n int, offset time.Duration) Span { return Span{months: n, offset: offset} }
+
 // Binance returns the interval of a name in Binance's spelling.
 func Binance(name string) (Span, bool) {
 	s, ok := binance[name]
@@ -46,7 +52,9 @@ func Kraken(minutes string) (Span, bool) {
 func (s Span) Start(t time.Time) time.Time {
 	t = t.UTC()
 	if s.months > 0 {
-		return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC)
+		t = t.Add(-s.offset)
+		first := t.Month() - (t.Month()-1)%time.Month(s.months)
+		return time.Date(t.Year(), first, 1, 0, 0, 0, 0, time.UTC).Add(s.offset)
 	}
 	ns := t.UnixNano() - int64(s.offset)
 	rest := ns % int64(s.width)
@@ -59,7 +67,7 @@ func (s Span) Start(t time.Time) time.Time {
 // Next is the beginning of the interval after the one that begins at start.
 func (s Span) Next(start time.Time) time.Time {
 	if s.months > 0 {
-		return start.AddDate(0, s.months, 0)
+		return start.Add(-s.offset).AddDate(0, s.months, 0).Add(s.offset)
 	}
 	return start.Add(s.width)
 }
@@ -67,7 +75,7 @@ func (s Span) Next(start time.Time) time.Time {
 // Back is the beginning of the n-th interval before the one that begins at start.
 func (s Span) Back(start time.Time, n int) time.Time {
 	if s.months > 0 {
-		return start.AddDate(0, -n*s.months, 0)
+		return start.Add(-s.offset).AddDate(0, -n*s.months, 0).Add(s.offset)
 	}
 	return start.Add(-time.Duration(n) * s.width)
 }

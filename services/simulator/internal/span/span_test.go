@@ -55,3 +55,25 @@ func TestAWindowTakesTheFirstFromItsStartAndTheLastWithoutOne(t *testing.T) {
 		}
 	}
 }
+
+func TestAShiftedGridBeginsBesideUTC(t *testing.T) {
+	hongKong := -8 * time.Hour
+	at := time.Date(2026, 3, 31, 17, 30, 0, 0, time.UTC) // the first of April in Hong Kong
+	for name, tt := range map[string]struct {
+		span Span
+		want string
+	}{
+		"a day":    {Shifted(24*time.Hour, hongKong), "2026-03-31T16:00:00Z"},
+		"6 hours":  {Shifted(6*time.Hour, hongKong), "2026-03-31T16:00:00Z"},
+		"a month":  {Months(1, hongKong), "2026-03-31T16:00:00Z"},
+		"a season": {Months(3, 0), "2026-01-01T00:00:00Z"},
+	} {
+		start := tt.span.Start(at)
+		if got := start.Format(time.RFC3339); got != tt.want {
+			t.Errorf("%s begins at %s, want %s", name, got, tt.want)
+		}
+		if back := tt.span.Back(tt.span.Next(start), 1); !back.Equal(start) {
+			t.Errorf("%s: one on and one back is %s", name, back)
+		}
+	}
+}

@@ -39,6 +39,14 @@ const (
 // errSlow closes a client that does not keep up.
 var errSlow = errors.New("client is too slow")
 
+// Goodbye ends a connection with a code and a reason of the exchange's own.
+type Goodbye struct {
+	Code   websocket.StatusCode
+	Reason string
+}
+
+func (g Goodbye) Error() string { return g.Reason }
+
 // Handler speaks one exchange's protocol on one connection. An error ends the connection.
 type Handler interface {
 	// Begin is called once, first.
@@ -138,12 +146,15 @@ func (s *Session) run(ctx context.Context) error {
 	}()
 
 	err := s.serve(work, requests)
+	var goodbye Goodbye
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		s.conn.Close(websocket.StatusGoingAway, "the simulator stops") //nolint:errcheck // a courtesy
 		return nil
 	case work.Err() != nil:
 		return context.Cause(work)
+	case errors.As(err, &goodbye):
+		s.conn.Close(goodbye.Code, goodbye.Reason) //nolint:errcheck // a courtesy
 	case errors.Is(err, errKicked):
 		return err // without a closing word, as when a network fails
 	case err != nil:
