@@ -62,7 +62,7 @@ func (c *channel) picture(s *simPair, at time.Time) *BookMessage {
 	}
 	m.BestBids, m.BestAsks = m.Bids[:min(c.Best, len(m.Bids))], m.Asks[:min(c.Best, len(m.Asks))]
 	if c.WithTrades {
-		m.Past = slices.Clone(s.past(keepPast))
+		m.Past = slices.Clone(s.last(keepPast))
 	}
 	return m
 }

@@ -1,142 +1,168 @@
-// Package venue is one exchange's market as its protocol needs it: symbols, books, candles, trades and streams, with all
-// numbers spelled. Sim makes it of the synthetic market, Replay of recordings; what the messages look like is the protocol's
-// affair, in a package of its own.
+// Package venue is a market as it is seen by the protocols whose books begin with a picture on their stream: what there is to
+// trade, books, trades and candles, and channels that are followed from a picture on. It has two: Sim over the synthetic
+// market, Replay over recordings.
 //
-// A Market may be used by any number of goroutines. The package opens no socket and starts no goroutine.
+// A Market is safe for concurrent use. The package knows no exchange: an exchange's Words name its channels and spell its
+// messages, and are called under the market's lock, so they must not call back.
 package venue
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
-	"math/big"
 	"time"
 
 	"github.com/hourglass-trading/hourglass/services/simulator/internal/span"
 	"github.com/hourglass-trading/hourglass/services/simulator/internal/tape"
 )
 
-// ErrNoBook says that a symbol's book is not known, now or ever.
+// ErrNoBook says that a symbol's book is not known.
 var ErrNoBook = errors.New("no order book")
 
-// Market is what a protocol is spoken over. Symbols given to its methods are among those of Symbols.
+// Market is what a protocol is spoken over. Symbols and channels given to it must be ones that exist.
 type Market interface {
 	// Now is the exchange's time.
 	Now() time.Time
-	// Symbols are the pairs traded.
-	Symbols() []Symbol
-	// Book is the best n levels a side, all where n is 0. It may wait a few seconds for a recorded book's first picture.
-	// It fails with ErrNoBook where there is none.
-	Book(ctx context.Context, symbol string, n int) (Book, error)
-	// Candles are the candles of a window, oldest first.
-	Candles(symbol string, s span.Span, w span.Window) ([]Candle, error)
+	// Instruments are the pairs traded.
+	Instruments() []Instrument
+	// Book is the best n levels a side; all if n is 0. ErrNoBook where none is known, which may change.
+	Book(symbol string, n int) (Book, error)
 	// Trades are the last n trades, oldest first.
 	Trades(symbol string, n int) ([]Trade, error)
-	// Follow returns a stream of a symbol from now on; false where there is no such kind of stream.
-	Follow(symbol, kind string) (Stream, bool)
+	// Candles are the candles of a window, oldest first.
+	Candles(symbol string, s span.Span, w span.Window) ([]Candle, error)
+	// Follow returns a topic from now on. ErrNoBook where it is a book's and none was recorded.
+	Follow(t Topic) (Stream, error)
 	// Changed returns a channel that is closed when a tape has grown; nil if that never happens.
 	Changed() <-chan struct{}
 }
 
-// Symbol is a traded pair.
-type Symbol struct {
-	// Symbol is the exchange's name of the pair; Base and Quote are the common names of its assets.
-	Symbol, Base, Quote string
-	// Entry is the recorded description, nil where there is none; then the numbers below make one.
-	Entry                      json.RawMessage
-	PriceDecimals, QtyDecimals int
-	MinQty, MinValue           string
+// Words are an exchange's.
+type Words interface {
+	// Symbol spells a pair.
+	Symbol(base, quote string) string
+	// Short says whether prices and quantities go without zeros at their end.
+	Short() (price, qty bool)
+	// Channel says what a channel carries; false if there is no such channel.
+	Channel(name string) (Channel, bool)
+	// Book spells a message of a book.
+	Book(m *BookMessage) []byte
+	// Trades spells trades, in as many messages as the exchange makes of them.
+	Trades(t Topic, trades []Trade) [][]byte
+	// Candle spells a candle; closed says that it will not change any more.
+	Candle(t Topic, c *Candle, closed bool, at time.Time) []byte
 }
 
-// Level is a price and a quantity.
-type Level = [2]string
+// Kind is what a channel carries.
+type Kind int
 
-// Book is an order book, best levels first.
+// The kinds of channels.
+const (
+	Books    Kind = iota // a picture, then changes
+	Pictures             // the whole book each time it has changed
+	Trades
+	Candles
+	Others // nothing comes, unless something was recorded
+)
+
+// Channel describes a channel.
+type Channel struct {
+	Kind Kind
+	// Depth is the number of levels a side, which the exchange keeps itself: what leaves them is removed. 0 is all.
+	Depth int
+	// Steps of 100 ms lie between two messages of a book; 0 is 1.
+	Steps int
+	// Best is how many of the best levels a message's spelling wants to know besides the changed ones.
+	Best int
+	// WithTrades says that a book's channel carries the trades too.
+	WithTrades bool
+	// Span of candles.
+	Span span.Span
+}
+
+// Topic is a channel of a symbol.
+type Topic struct{ Channel, Symbol string }
+
+// Key names the topic, also in recordings.
+func (t Topic) Key() string { return t.Channel + " " + t.Symbol }
+
+// Stream is a subscription as the market grants it.
+type Stream struct {
+	// Topic is the one granted: of a recorded book there is but the depth it was recorded with.
+	Topic Topic
+	// Picture is what the subscription starts with; nil if that is still to come on the tape, or there is none.
+	Picture []byte
+	Tape    tape.Tape // nil where nothing ever comes
+	Pos     int64
+	// Release, where not nil, is called once when the subscription ends.
+	Release func()
+}
+
+// Instrument is a traded pair.
+type Instrument struct {
+	Symbol, Base, Quote string
+	// Entry is the recorded description, nil where there is none.
+	Entry json.RawMessage
+	// Tick and Step are powers of ten; MinQty and MinValue the smallest order.
+	Tick, Step, MinQty, MinValue string
+}
+
+// Level is a price and a quantity as the exchange spells them.
+type Level struct{ Price, Qty string }
+
+// Book is a picture of an order book, best first.
 type Book struct {
 	Bids, Asks []Level
-	// ID is the last id it contains.
-	ID int64
-	// At is the exchange's time of it.
-	At time.Time
+	// Seq is the id of the last change, 0 where the exchange has none; At the exchange's time.
+	Seq int64
+	At  time.Time
+}
+
+// BookMessage is what a message of a book says.
+type BookMessage struct {
+	Topic Topic
+	// Picture says that it is the whole book, else it is changes: a quantity of zero removes a price.
+	Picture    bool
+	Bids, Asks []Level
+	// BestBids and BestAsks are those that the channel wants to know, after the message.
+	BestBids, BestAsks []Level
+	// Seq is the id of the last change in it, Prev that of the message before, Count grows by one with each message.
+	Seq, Prev, Count int64
+	At               time.Time
+	// Past are the last trades, oldest first, where the channel carries them and the message is a picture.
+	Past []Trade
+	// Recorded is the last recorded message of a picture that stands in for recorded ones; nil otherwise.
+	Recorded []byte
 }
 
 // Trade is one print.
 type Trade struct {
-	ID         int64
+	ID int64
+	// Seq numbers it among all events of the book.
+	Seq        int64
 	Price, Qty string
 	At         time.Time
 	// Sell says that the taker sold.
 	Sell bool
-	// Order numbers the taker orders, where that is known.
-	Order int64
-}
-
-// Side is the taker's side as most exchanges spell it.
-func (t *Trade) Side() string {
-	if t.Sell {
-		return "sell"
-	}
-	return "buy"
 }
 
 // Candle is what was traded in an interval.
 type Candle struct {
-	Start, Next             time.Time
-	Open, High, Low, Close  string
-	Volume, QuoteVolume     string
-	Trades                  int
-	TakerVolume, TakerQuote string
+	Start, Next            time.Time
+	Open, High, Low, Close string
+	// Base and Quote are the volumes.
+	Base, Quote string
+	Trades      int
 }
 
-// Stream is a followed stream.
-type Stream struct {
-	// Tape may be nil: a stream on which nothing ever comes.
-	Tape tape.Tape
-	Pos  int64
-	// Picture, where not nil, is what the stream begins with.
-	Picture []byte
-	// Release, where not nil, is to be called when the stream is followed no longer.
-	Release func()
-}
-
-// Day is what a ticker tells: the running day of UTC, and the touch. Bid and Ask are empty levels where there is no book.
-type Day struct {
-	Candle
-	Bid, Ask Level
-	ID       int64
-}
-
-// Today reads a symbol's Day.
-func Today(ctx context.Context, m Market, symbol string) (Day, error) {
-	candles, err := m.Candles(symbol, span.Minutes(1440), span.Window{Limit: 1})
-	if err != nil {
-		return Day{}, err
+// Day is what was traded in the last 24 hours, to the minute; false if that is nothing.
+func Day(m Market, symbol string) (Candle, bool, error) {
+	const day = 24 * time.Hour
+	// A grid on which the running interval has begun a day ago, less than a minute short of it.
+	begin := m.Now().Truncate(time.Minute).Add(time.Minute)
+	offset := time.Duration(begin.UnixNano()) % day
+	candles, err := m.Candles(symbol, span.Shifted(day, offset), span.Window{Limit: 1})
+	if err != nil || len(candles) == 0 {
+		return Candle{}, false, err
 	}
-	d := Day{Candle: Candle{Open: "0", High: "0", Low: "0", Close: "0", Volume: "0", QuoteVolume: "0"}}
-	if len(candles) > 0 {
-		d.Candle = candles[len(candles)-1]
-	}
-	book, err := m.Book(ctx, symbol, 1)
-	if errors.Is(err, ErrNoBook) {
-		return d, nil
-	}
-	if err != nil {
-		return Day{}, err
-	}
-	if len(book.Bids) > 0 && len(book.Asks) > 0 {
-		d.Bid, d.Ask, d.ID = book.Bids[0], book.Asks[0], book.ID
-	}
-	return d, nil
-}
-
-// spell writes v / 10^decimals with all decimals; v is not negative.
-func spell(v *big.Int, decimals int) string {
-	text := v.String()
-	for len(text) <= decimals {
-		text = "0" + text
-	}
-	if decimals == 0 {
-		return text
-	}
-	return text[:len(text)-decimals] + "." + text[len(text)-decimals:]
+	return candles[0], true, nil
 }
