@@ -23,7 +23,8 @@ func amended(t *testing.T, a order.Amendment, change func(p *order.Params)) (*st
 	s.step(ms(0), nil)
 	s.market(ms(9000), &exampleEvent{Exchange: "binance", Type: "gap"}) // the second slice is skipped: a backlog of 1
 	s.show(11_000, "binance", "99.99", "10", "100.01", "10")
-	return s, s.send(15_000, order.Command{Type: order.Amend, OrderID: orderX, Amend: &a})
+	e := s.send(15_000, order.Command{Type: order.Amend, OrderID: orderX, Amend: &a})
+	return s, e
 }
 
 func same(*order.Params) {}

@@ -87,18 +87,18 @@ func check(t tb, s *scenario, events []order.Event, e *account.Engine) {
 			planned(t, ev)
 		}
 		if ev.Type == order.SliceDecided && !ev.Slice.Sweep {
-			notAhead(t, e, ev)
+			notAhead(t, ev)
 		}
 		for j := range ev.Fills {
 			if ids[ev.Fills[j].ID] {
 				t.Fatalf("fill %s twice", ev.Fills[j].ID)
 			}
 			ids[ev.Fills[j].ID] = true
-			fair(t, e, ev, &ev.Fills[j], taken)
+			fair(t, ev, &ev.Fills[j], taken)
 		}
 	}
 	conserved(t, s, events, e)
-	finished(t, s, events, e)
+	finished(t, s, e)
 }
 
 // planned checks that the schedule sums to the quantity.
@@ -118,12 +118,15 @@ func planned(t tb, ev *order.Event) {
 }
 
 // notAhead checks that filled, in flight and wanted together are never more than was planned so far.
-func notAhead(t tb, e *account.Engine, ev *order.Event) {
+func notAhead(t tb, ev *order.Event) {
 	t.Helper()
 	var c decimal.Calc
 	sent := ev.Order.FilledQuantity
 	for _, child := range ev.Slice.Children {
 		sent = c.Add(sent, child.Quantity)
+		if limit := ev.Order.LimitPrice; limit != nil && (child.Limit == nil || worse(ev.Order.Side, *child.Limit, *limit)) {
+			t.Fatalf("a child was sent with %v beyond the limit %s", child.Limit, limit)
+		}
 	}
 	if sent.Cmp(ev.Slice.CumulativePlanned) > 0 || ev.Slice.CumulativePlanned.Cmp(ev.Order.Quantity) > 0 {
 		t.Fatalf("slice %d: %s filled and sent, planned so far %s of %s", ev.Slice.K, sent, ev.Slice.CumulativePlanned, ev.Order.Quantity)
@@ -131,7 +134,7 @@ func notAhead(t tb, e *account.Engine, ev *order.Event) {
 }
 
 // fair checks a fill against its bound, and that nobody was given more than a level showed.
-func fair(t tb, e *account.Engine, ev *order.Event, f *order.Fill, taken map[string]decimal.Decimal) {
+func fair(t tb, ev *order.Event, f *order.Fill, taken map[string]decimal.Decimal) {
 	t.Helper()
 	var c decimal.Calc
 	for _, child := range ev.Slice.Children {
@@ -200,7 +203,7 @@ func conserved(t tb, s *scenario, events []order.Event, e *account.Engine) {
 }
 
 // finished checks that every order has ended, with all of its slices told of, and that its costs add up.
-func finished(t tb, s *scenario, events []order.Event, e *account.Engine) {
+func finished(t tb, s *scenario, e *account.Engine) {
 	t.Helper()
 	if at, ok := e.State.Wake(); ok {
 		t.Fatalf("still waiting for %s", at)

@@ -135,8 +135,11 @@ func only(p order.Profile, exchanges []market.Exchange) order.Profile {
 	return p
 }
 
-// usable fills in what a profile must say: that all is visible, and that the memory is the account's.
+// usable fills in what a profile must say: that all is visible, that the memory is the account's, and when a book is stale.
 func usable(p order.Profile) order.Profile {
+	if p.StaleAfterMS <= 0 {
+		p.StaleAfterMS = 3000
+	}
 	if p.VisibleShare.Sign() <= 0 {
 		p.VisibleShare = decimal.One
 	}

@@ -12,13 +12,10 @@ func bound(side market.Side, limit, slippageBps *decimal.Decimal, reference, tic
 	if slippageBps != nil {
 		var c decimal.Calc
 		slip := c.Bps(reference, *slippageBps)
-		var p decimal.Decimal
-		switch {
-		case side == market.Buy:
-			p = c.Add(reference, slip)
-		default:
-			p = c.Sub(reference, slip)
+		if side == market.Sell {
+			slip = slip.Neg()
 		}
+		p := c.Add(reference, slip)
 		switch {
 		case c.Err() != nil: // beyond 38 digits: the limit alone, without one the reference itself
 			p = reference

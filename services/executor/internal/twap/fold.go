@@ -23,7 +23,10 @@ func New(e *order.Event) (*Work, error) {
 	if e.Marks != nil {
 		w.Marks = *e.Marks
 	}
-	return w, w.Restore()
+	if err := w.Restore(); err != nil {
+		return nil, err
+	}
+	return w, nil
 }
 
 // Fold takes an event of the order in. It is the only thing that changes a Work, and does the same to one that lives as to

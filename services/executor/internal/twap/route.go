@@ -82,14 +82,14 @@ func (w *Work) nothing(k *walker, s split) order.Reason {
 	case s.dropped:
 		return order.BelowMinimum
 	}
-	best, any, within, consumed := decimal.Decimal{}, false, false, false
+	best, offered, within, consumed := decimal.Decimal{}, false, false, false
 	for i := range k.cursors {
 		c := &k.cursors[i]
 		if len(c.levels) == 0 {
 			continue
 		}
-		if p := c.levels[0].Price; !any || worse(k.side, best, p) {
-			best, any = p, true
+		if p := c.levels[0].Price; !offered || worse(k.side, best, p) {
+			best, offered = p, true
 		}
 		for c.pos = 0; c.pos < len(c.levels) && inside(k.side, c.levels[c.pos].Price, c.bound); c.pos++ {
 			k.size(c)
@@ -97,7 +97,7 @@ func (w *Work) nothing(k *walker, s split) order.Reason {
 		}
 	}
 	switch limit := w.Order.LimitPrice; {
-	case !any || within && !consumed:
+	case !offered || within && !consumed:
 		return order.NoLiquidity
 	case within:
 		return order.LiquidityConsumed
