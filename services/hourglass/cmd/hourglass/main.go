@@ -1,4 +1,5 @@
-// Command hourglass is the platform in one program: `hourglass up` runs everything in one process.
+// Command hourglass is the platform in one program: `hourglass up` runs everything in one process, the other commands are
+// the client of a server that runs somewhere.
 package main
 
 import (
@@ -10,25 +11,41 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
+	"github.com/hourglass-trading/hourglass/services/hourglass/internal/cli"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/up"
 )
 
 // commands is the command line.
 type commands struct {
-	Up      up.Options `cmd:"" help:"Run the whole platform in this process: collector, executor, gateway and NATS."`
+	Up      up.Options `cmd:"" group:"Server" help:"Run the whole platform in this process: collector, executor, gateway and NATS."`
 	Version struct{}   `cmd:"" help:"Print the version."`
+
+	cli.Globals
+	cli.Commands
 }
 
-func main() { daemon.Main(run) }
-
-func run(ctx context.Context, env daemon.Env) error {
-	var cli commands
-	parser, err := kong.New(&cli, kong.Name("hourglass"), kong.UsageOnError(), kong.Writers(env.Stdout, os.Stderr),
-		kong.Description("Paper-trade execution algorithms on real order books. Nothing is ever sent to an exchange."))
-	if err != nil {
-		return fmt.Errorf("build the command line: %w", err)
+func main() {
+	if code, served := cli.Main(parse, os.Args[1:], daemon.Version()); served {
+		os.Exit(code)
 	}
-	chosen, err := parser.Parse(env.Args)
+	daemon.Main(run)
+}
+
+func parse(args []string) (*kong.Context, *commands, error) {
+	var c commands
+	parser, err := kong.New(&c, kong.Name("hourglass"), kong.Writers(os.Stdout, os.Stderr), kong.ShortUsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, Summary: true, NoExpandSubcommands: true}),
+		kong.Description("Paper-trade execution algorithms on real order books. Nothing is ever sent to an exchange.\n\n"+cli.ExitCodes))
+	if err != nil {
+		return nil, nil, fmt.Errorf("build the command line: %w", err)
+	}
+	chosen, err := parser.Parse(args)
+	return chosen, &c, err
+}
+
+// run runs the commands that are processes: they log, and end with the codes of daemon.
+func run(ctx context.Context, env daemon.Env) error {
+	chosen, c, err := parse(env.Args)
 	if err != nil {
 		return errors.Join(daemon.ErrConfig, err)
 	}
@@ -37,6 +54,6 @@ func run(ctx context.Context, env daemon.Env) error {
 		_, err := fmt.Fprintln(env.Stdout, "hourglass", daemon.Version())
 		return err
 	default:
-		return up.Run(ctx, cli.Up, env.Getenv, env.Stdout, env.Log)
+		return up.Run(ctx, c.Up, env.Getenv, env.Stdout, env.Log)
 	}
 }

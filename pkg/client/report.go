@@ -1,0 +1,55 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/hourglass-trading/hourglass/pkg/order"
+)
+
+// Report is what an order cost and why. Raw has it as it came, with what this version of the SDK does not know.
+type Report struct {
+	order.Report
+	Raw json.RawMessage `json:"-"`
+}
+
+// Report returns the execution-quality report of an order, provisional until the end of its window.
+func (c *Client) Report(ctx context.Context, tokenID string) (Report, error) {
+	return raw[Report](ctx, c, call{
+		build: route(http.MethodGet, "orders/"+url.PathEscape(tokenID)+"/report"), repeatable: true,
+	}, func(r *Report, b []byte) { r.Raw = b })
+}
+
+// Preview is what an order would do on the books of now. Raw has it as it came.
+type Preview struct {
+	Schedule []order.Planned `json:"schedule"`
+	Raw      json.RawMessage `json:"-"`
+}
+
+// Preview checks an order and estimates what it would cost. It changes nothing.
+func (c *Client) Preview(ctx context.Context, t TWAP) (Preview, error) {
+	if t.TokenID == "" {
+		t.TokenID = NewTokenID()
+	}
+	return raw[Preview](ctx, c, call{build: route(http.MethodPost, "orders/twap/preview"), body: t, repeatable: true},
+		func(p *Preview, b []byte) { p.Raw = b })
+}
+
+// raw decodes an answer and keeps it.
+func raw[T any](ctx context.Context, c *Client, k call, keep func(*T, []byte)) (T, error) {
+	var (
+		v    T
+		body []byte
+	)
+	if _, err := c.do(ctx, k, &body); err != nil {
+		return v, err
+	}
+	if err := json.Unmarshal(body, &v); err != nil {
+		return v, errors.Join(ErrProtocol, err)
+	}
+	keep(&v, body)
+	return v, nil
+}
