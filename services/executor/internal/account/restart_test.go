@@ -12,7 +12,11 @@ import (
 
 // TestARestartAtAnyEventLosesAndDoublesNothing kills the executor after each event of a few busy lives.
 func TestARestartAtAnyEventLosesAndDoublesNothing(t *testing.T) {
-	for seed := range 3 {
+	seeds := 3
+	if testing.Short() {
+		seeds = 1
+	}
+	for seed := range seeds {
 		d := &bytesDice{noise(uint64(seed), 2500)}
 		s := newScenario(d)
 		events, _ := s.run(t)
