@@ -100,7 +100,7 @@ func (c *client) executed(ctx context.Context) (*big.Rat, int, error) {
 			Quantity string `json:"quantity"`
 		} `json:"executions"`
 	}
-	if err := c.call(ctx, "GET", "/orders/ci-1/executions?limit=1000", nil, &list); err != nil {
+	if err := c.call(ctx, "GET", "/v1/orders/ci-1/executions?limit=1000", nil, &list); err != nil {
 		return nil, 0, err
 	}
 	sum := new(big.Rat)
