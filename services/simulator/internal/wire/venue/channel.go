@@ -25,6 +25,10 @@ type channel struct {
 
 	running *market.Running
 	history func() *market.History
+
+	total  market.Bar // of the last 24 hours, as they were when it was summed
+	summed time.Time
+	hours  map[time.Time]market.Bar
 }
 
 func newChannel(t Topic, kind Channel, s *simPair, fm *market.Market) *channel {
@@ -39,6 +43,8 @@ func newChannel(t Topic, kind Channel, s *simPair, fm *market.Market) *channel {
 	case Candles:
 		c.history = func() *market.History { return fm.Recent(s.pair) }
 		c.running = market.NewRunning(c.history(), kind.Span)
+	case Tickers:
+		c.history, c.hours = func() *market.History { return fm.Recent(s.pair) }, map[time.Time]market.Bar{}
 	case Trades, Others:
 	}
 	return c
@@ -87,6 +93,10 @@ func (c *channel) publish(words Words, s *simPair, u *market.Update, trades []Tr
 	case Candles:
 		if len(trades) > 0 {
 			c.candle(words, s, u)
+		}
+	case Tickers:
+		if len(trades) > 0 {
+			c.tick(words, s, u, trades)
 		}
 	case Others:
 	}

@@ -136,7 +136,7 @@ func (m *Sim) Follow(t Topic) (Stream, error) {
 
 // publish puts an update on the followed channels.
 func (s *simPair) publish(words Words, u *market.Update) {
-	trades := s.trades(u.Trades, u.LastID)
+	trades := s.trades(u)
 	if over := len(s.past) + len(trades) - 2*keepTrades; over > 0 {
 		s.past = append([]Trade(nil), s.last(keepTrades)...)
 	}

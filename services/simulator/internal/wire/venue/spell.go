@@ -99,9 +99,11 @@ func (s spelling) levels(side []market.Level) []Level {
 	return out
 }
 
-func (s spelling) trades(trades []market.Trade, seq int64) []Trade {
-	out := make([]Trade, len(trades))
-	for i, t := range trades {
+// trades spells the trades of an update, and spreads its ids over them.
+func (s spelling) trades(u *market.Update) []Trade {
+	out := make([]Trade, len(u.Trades))
+	for i, t := range u.Trades {
+		seq := u.FirstID + int64(i+1)*(u.LastID-u.FirstID)/int64(len(out))
 		out[i] = Trade{t.ID, seq, s.price(t.Price), s.qty(t.Qty), t.At, t.Sell}
 	}
 	return out

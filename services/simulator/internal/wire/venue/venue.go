@@ -61,7 +61,8 @@ const (
 	Pictures             // the whole book each time it has changed
 	Trades
 	Candles
-	Others // nothing comes, unless something was recorded
+	Tickers // after each trade
+	Others  // nothing comes, unless something was recorded
 )
 
 // Channel describes a channel.
