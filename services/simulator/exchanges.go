@@ -35,7 +35,10 @@ var exchanges = []exchange{
 	{"binance", binanceSim("binance"), binanceReplay},
 	{"binance_tr", binanceSim("binance_tr"), nil},
 	{"binance_us", binanceSim("binance_us"), binanceReplay},
+	{"bitstamp", bitstampSim, bitstampReplay},
+	{"gateio", gateioSim, gateioReplay},
 	{"kraken", krakenSim, krakenReplay},
+	{"kucoin", kucoinSim, kucoinReplay},
 }
 
 // defaults are the exchanges of the synthetic market where none are named.

@@ -32,6 +32,9 @@ func Shifted(width, offset time.Duration) Span { return Span{width: width, offse
 // Months are n calendar months, from January on, that begin that much after UTC's.
 func Months(n int, offset time.Duration) Span { return Span{months: n, offset: offset} }
 
+// Seconds is an interval of n seconds on such a grid.
+func Seconds(n int) Span { return every(time.Duration(n) * time.Second) }
+
 // Binance returns the interval of a name in Binance's spelling.
 func Binance(name string) (Span, bool) {
 	s, ok := binance[name]

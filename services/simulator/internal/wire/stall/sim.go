@@ -23,6 +23,8 @@ type Words struct {
 	Exchange string
 	// Symbol spells a pair.
 	Symbol func(base, quote string) string
+	// Micros says that a book's id is its time in microseconds.
+	Micros bool
 	// Encoder finds a kind of stream; false for those there are not.
 	Encoder func(kind string) (Encoder, bool)
 }
@@ -115,6 +117,9 @@ func (m *Sim) Book(_ context.Context, symbol string, n int) (Book, error) {
 		bids, asks = p.Bids(nil, n), p.Asks(nil, n)
 		b.ID, b.At = p.LastID(), fm.Now()
 	})
+	if m.words.Micros {
+		b.ID = b.At.UnixMicro()
+	}
 	b.Bids, b.Asks = p.Levels(bids), p.Levels(asks)
 	return b, nil
 }
