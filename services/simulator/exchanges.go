@@ -9,7 +9,11 @@ import (
 	"github.com/hourglass-trading/hourglass/services/simulator/internal/replay"
 	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire"
 	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire/binance"
+	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire/bybit"
+	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire/coinbase"
+	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire/gemini"
 	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire/kraken"
+	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire/okx"
 )
 
 // speaker answers all paths of one exchange; the end of ctx ends its WebSocket sessions.
@@ -37,7 +41,11 @@ var exchanges = []exchange{
 	{"binance_us", binanceSim("binance_us"), binanceReplay},
 	{"bitstamp", bitstampSim, bitstampReplay},
 	{"gateio", gateioSim, gateioReplay},
+	inBand(bybit.Name, bybit.Words{}, bybit.New),
+	inBand(coinbase.Name, coinbase.Words{}, coinbase.New),
+	inBand(gemini.Name, gemini.Words{}, gemini.New),
 	{"kraken", krakenSim, krakenReplay},
+	inBand(okx.Name, okx.Words{}, okx.New),
 	{"kucoin", kucoinSim, kucoinReplay},
 }
 

@@ -138,7 +138,9 @@ func (s *Simulator) Serve(ctx context.Context, ln net.Listener, log *slog.Logger
 func (s *Simulator) routes(ctx context.Context, doors map[string]*wire.Door, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	for name, speak := range s.speakers {
-		mux.Handle("/"+name+"/", http.StripPrefix("/"+name, speak(ctx, doors[name], log.With("exchange", name))))
+		h := http.StripPrefix("/"+name, speak(ctx, doors[name], log.With("exchange", name)))
+		mux.Handle("/"+name, h) // Coinbase's feed has no path, and not every client follows a redirection to one
+		mux.Handle("/"+name+"/", h)
 		mux.Handle("POST /faults/"+name, doors[name].Faults())
 	}
 	type bases struct {
