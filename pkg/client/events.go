@@ -34,14 +34,15 @@ func (c *Client) Events(ctx context.Context, fromSeq uint64) iter.Seq2[Event, er
 // Follow yields all events of one order, from its acceptance on, and ends once the order has ended and nothing of it is on
 // its way any more.
 func (c *Client) Follow(ctx context.Context, tokenID string) iter.Seq2[Event, error] {
-	return c.FollowStream(ctx, Stream{Subscriptions: []Subscription{{Stream: StreamOrders, TokenID: tokenID, FromSeq: 1}}})
+	return c.FollowStream(ctx, one(Subscription{Stream: StreamOrders, TokenID: tokenID, FromSeq: 1}), false)
 }
 
 // FollowStream is Follow for whoever wants to know how the connection is doing, or to subscribe before the order is placed.
-// The stream has one subscription, to the events of one order.
-func (c *Client) FollowStream(ctx context.Context, s Stream) iter.Seq2[Event, error] {
+// The stream has one subscription, to the events of one order. With report it goes on to the final report, which comes at
+// the end of the window, unless the order was canceled.
+func (c *Client) FollowStream(ctx context.Context, s Stream, report bool) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		var f following
+		f := following{report: report}
 		for e, err := range of[Event](ctx, c, s) {
 			if !yield(e, err) || err != nil || f.over(e) {
 				return
@@ -52,6 +53,7 @@ func (c *Client) FollowStream(ctx context.Context, s Stream) iter.Seq2[Event, er
 
 // following knows whether an order can still change.
 type following struct {
+	report  bool // it is wanted
 	ended   bool
 	waiting map[int]bool // slices with parts on their way
 }
@@ -67,6 +69,11 @@ func (f *following) over(e Event) bool {
 			delete(f.waiting, e.Slice.K)
 		}
 	}
-	f.ended = f.ended || e.Order != nil && e.Order.Status.Ended()
-	return f.ended && len(f.waiting) == 0
+	if e.Order != nil && e.Order.Status.Ended() {
+		f.ended = true
+		if e.Order.Status == order.Canceled || e.Order.Status == order.Rejected {
+			f.report = false
+		}
+	}
+	return f.ended && len(f.waiting) == 0 && (!f.report || e.Type == order.OrderReported)
 }

@@ -4,12 +4,18 @@ go 1.26.0
 
 require (
 	github.com/alecthomas/kong v1.17.0
+	github.com/google/go-cmp v0.7.0
 	github.com/hourglass-trading/hourglass/pkg v0.0.0
 	github.com/hourglass-trading/hourglass/services/collector v0.0.0
 	github.com/hourglass-trading/hourglass/services/executor v0.0.0
 	github.com/hourglass-trading/hourglass/services/gateway v0.0.0
 	github.com/hourglass-trading/hourglass/services/simulator v0.0.0
 	github.com/nats-io/nats-server/v2 v2.15.2
+)
+
+require (
+	github.com/rogpeppe/go-internal v1.16.0
+	golang.org/x/tools v0.52.0 // indirect
 )
 
 require (

@@ -18,11 +18,15 @@ import (
 // commands is the command line.
 type commands struct {
 	Up      up.Options `cmd:"" group:"Server" help:"Run the whole platform in this process: collector, executor, gateway and NATS."`
-	Version struct{}   `cmd:"" help:"Print the version."`
+	Version versionCmd `cmd:"" help:"Print the version."`
 
 	cli.Globals
 	cli.Commands
 }
+
+type versionCmd struct{}
+
+func (versionCmd) Help() string { return "Example:\n\n    hourglass version" }
 
 func main() {
 	if code, served := cli.Main(parse, os.Args[1:], daemon.Version()); served {

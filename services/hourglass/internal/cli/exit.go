@@ -179,6 +179,7 @@ var hints = map[string]string{
 	"unknown_route":       "this server is of another version: hourglass doctor",
 	"token_id_exists":     "hourglass order TOKEN_ID shows the order that has it; choose another --token-id for a new one",
 	"insufficient_funds":  "hourglass balance, then hourglass deposit ASSET AMOUNT or a smaller quantity",
+	"no_market_data":      "hourglass exchanges shows which are live; wait a moment, or choose one with --exchange",
 	"order_ended":         "hourglass order TOKEN_ID shows how it ended",
 	"version_mismatch":    "hourglass order TOKEN_ID, then decide again",
 	"not_paused":          "hourglass order TOKEN_ID",

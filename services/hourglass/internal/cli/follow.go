@@ -83,7 +83,7 @@ func receive(ctx context.Context, sdk *client.Client, tokenID string, fromSeq ui
 		Subscriptions: []client.Subscription{{Stream: client.StreamOrders, TokenID: tokenID, FromSeq: fromSeq}},
 		Subscribed:    func() { say(news{ready: true}) },
 		Lost:          func(err error, _ time.Duration) { say(news{lost: err}) },
-	})
+	}, true)
 	for e, err := range events {
 		if err != nil {
 			say(news{err: err})

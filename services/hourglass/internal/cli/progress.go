@@ -35,6 +35,9 @@ func (f *follower) draw(now time.Time) {
 		text += "  slip " + rounded(o.SlippageBps, 2) + " bps"
 	}
 	text += "  " + max(0, left).String() + " left"
+	if o.Status.Ended() {
+		text += ", then the report"
+	}
 	if f.away {
 		text += "  (reconnecting)"
 	}

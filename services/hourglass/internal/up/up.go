@@ -36,6 +36,15 @@ type Options struct {
 	NATSListen string   `name:"nats-listen" placeholder:"ADDR" help:"Let direct NATS subscribers connect here (default: nobody)."`
 }
 
+// Help shows how it is used.
+func (Options) Help() string {
+	return `Examples:
+
+    hourglass up
+    hourglass up --market live --exchanges binance,kraken
+    hourglass up --market replay=recordings --speed 10 --listen 127.0.0.1:8001`
+}
+
 // ErrInUse says that another process works on the same data folder.
 var ErrInUse = errors.New("another process uses this data folder")
 
