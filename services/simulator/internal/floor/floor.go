@@ -104,6 +104,21 @@ func (f *Floor) Hold(p *market.Pair, do func(m *market.Market)) (release func(un
 	}
 }
 
+// Feel changes the mood of all exchanges, for a time or, where that is zero, until it is changed again. The time is the
+// market's, which may run faster than the wall clock's.
+func (f *Floor) Feel(mood market.Mood, d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.market.Feel(mood, d)
+}
+
+// Mood is the present one.
+func (f *Floor) Mood() market.Mood {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.market.Mood()
+}
+
 // Bars are the candles of a pair.
 func (f *Floor) Bars(p *market.Pair, s span.Span, w span.Window) []market.Bar {
 	var h *market.History

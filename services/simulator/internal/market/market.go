@@ -27,6 +27,8 @@ type Market struct {
 	step  int64
 	pairs []*Pair
 	fairs []fair
+
+	feeling feeling
 }
 
 // New returns a market that stands at a moment, cut to the grid. All pairs are asleep.
@@ -36,7 +38,7 @@ func New(seed uint64, specs []Spec, start time.Time) *Market {
 	paths := map[string]*path{}
 	for i, s := range specs {
 		// Of the name, not of the place among the others: the pairs left out change nothing.
-		m.pairs = append(m.pairs, &Pair{Spec: s, index: i, seed: named(seed, s.Exchange+" "+s.Canonical()), changed: map[levelKey]struct{}{}})
+		m.pairs = append(m.pairs, &Pair{Spec: s, index: i, seed: named(seed, s.Exchange+" "+s.Canonical()), changed: map[levelKey]struct{}{}, want: manners[Usual]})
 		m.fairs = append(m.fairs, newFair(seed, &specs[i], paths))
 	}
 	return m
@@ -69,7 +71,8 @@ func (m *Market) Wake(p *Pair) {
 	p.lastID = max(p.lastID, m.step*128) // more than a step's updates on average, so that a restart does not fall behind
 	p.tradeID = max(p.tradeID, m.step*8)
 	price, _ := m.fairs[p.index].at(m.step)
-	p.populate(price)
+	p.have = p.want
+	p.populate(m.shifted(p.index, price))
 	p.bars.woken(m.Now())
 }
 
@@ -83,13 +86,14 @@ func (m *Market) Rest(p *Pair) {
 func (m *Market) Advance(to time.Time, visit func(*Pair, *Update)) {
 	for end := stepOf(to); m.step < end; {
 		m.step++
+		m.feel()
 		at := m.Now()
 		for i, p := range m.pairs {
 			if !p.awake {
 				continue
 			}
 			price, activity := m.fairs[i].at(m.step)
-			u := p.step(at, price, activity)
+			u := p.step(at, m.shifted(i, price), activity*p.want.activity)
 			if visit != nil {
 				visit(p, u)
 			}

@@ -51,6 +51,8 @@ type Pair struct {
 	awake bool
 	rng   chance
 
+	want, have manner // of the mood, and as the book is
+
 	bids, asks ladder
 	anchor     int64   // where the best bid belongs, in ticks
 	fair       float64 // the price the quotes were last put around, in ticks
@@ -114,7 +116,7 @@ func (p *Pair) touchSize() int64 {
 	if z < 0 {
 		sigma = p.thin
 	}
-	return p.steps(p.touch * math.Exp(sigma*z))
+	return p.steps(p.touch * p.have.size * math.Exp(sigma*z))
 }
 
 // coarse says that the ticks are so wide that nearly each of them holds a level.
@@ -123,7 +125,7 @@ func (p *Pair) coarse() bool { return 25*p.bps() < 120 }
 // levelSize draws a size for another level: heavy-tailed, with the mean that makes up the depth.
 func (p *Pair) levelSize() int64 {
 	const sigma = 1.5
-	mean := 0.8 * p.depth * p.reach() / p.bps() / p.target()
+	mean := 0.8 * p.have.size * p.depth * p.reach() / p.bps() / p.target()
 	return p.steps(p.rng.lognormal(mean*math.Exp(-sigma*sigma/2), sigma))
 }
 
@@ -211,6 +213,7 @@ func (p *Pair) step(at time.Time, fair, activity float64) *Update {
 	p.keys = p.keys[:0]
 	clear(p.changed)
 
+	p.rescale()
 	moved := p.requote(fair)
 	vigour := math.Max(0.5, math.Sqrt(activity))
 	orders := p.rng.poisson(p.orders / 10 * math.Min(vigour, 5))

@@ -16,7 +16,7 @@ func (p *Pair) requote(fair float64) int {
 	before, bid, ask := p.anchor, p.front(true), p.front(false)
 	p.fair, p.anchor = fair, max(2, int64(fair))
 	p.spread = 1
-	if p.rng.hit(p.wide) {
+	if p.rng.hit(math.Max(p.wide, p.have.wide)) {
 		p.spread += int64(p.rng.lognormal(0.7, 0.6) * p.bps())
 	}
 	if p.anchor > before {
