@@ -47,6 +47,11 @@ func messages() map[string]any {
 	params.LimitPrice = ptr(dec("65000"))
 	const account = order.AccountID("a01jzzzzzzzzzzzzzzzzzzzzzz")
 	id := order.NewID(account, params.TokenID)
+	asked := order.Order{
+		ID: id, TokenID: params.TokenID, Type: order.TWAP, Symbol: "BTC-USD", Exchanges: []market.Exchange{"kraken"}, Side: market.Buy, Status: order.Accepted,
+		Quantity: dec("2.5"), RemainingQuantity: dec("2.5"), Reserved: order.Amount{Asset: "USD", Amount: dec("162922.5")}, CreatedAt: at, StartsAt: at, EndsAt: at.Add(10 * time.Minute),
+		SlicesTotal: 1, Version: 1, Params: params, Profile: order.Profile{Preset: "standard", VisibleShare: decimal.One, TakerFeeBps: map[market.Exchange]decimal.Decimal{"kraken": dec("26")}}, Market: "sim",
+	}
 	return map[string]any{
 		"md.book": &market.Book{
 			Exchange: "kraken", Symbol: "BTC-USD", Seq: 41, State: market.Live, ExchangeTime: at,
@@ -61,10 +66,31 @@ func messages() map[string]any {
 		"collector.klines.request": &bus.KlinesRequest{Symbol: "BTC-USD", Interval: interval("1m"), Limit: 100, Start: at},
 		"collector.klines.reply":   &bus.KlinesReply{Exchange: "kraken", Symbol: "BTC-USD", Interval: interval("1m"), Source: bus.FromExchange, Klines: []market.Candle{candle}},
 		"collector.book.request":   &bus.BookRequest{Symbol: "BTC-USD"},
-		"failure":                  &bus.Failure{Kind: order.NotFound, Code: "unknown_symbol", Detail: "kraken does not list BTC-USX; did you mean BTC-USD?"},
+		"executor.preview.request": &bus.PreviewRequest{Account: account, TWAP: &params},
+		"executor.preview.reply": &order.Preview{
+			Order: asked, Schedule: []order.Planned{{K: 1, DueAt: at, Quantity: dec("2.5")}}, Reservation: asked.Reserved, DecisionMid: ptr(dec("63004.95")),
+			Expected: order.Estimate{FillRatio: ptr(dec("1")), AveragePrice: ptr(dec("63005")), SlippageBps: ptr(dec("0.0079")), SlippageCost: ptr(dec("0.125")), Fees: ptr(dec("409.53")), Cost: ptr(dec("409.655"))},
+		},
+		"executor.report.request": &bus.ReportRequest{Account: account, OrderID: id},
+		"executor.report.reply": &order.Execution{
+			Report: order.Report{OrderID: id, Final: true, AveragePrice: ptr(dec("63005"))}, Order: asked, Profile: asked.Profile, Seed: 7, Complete: true,
+			Exchanges: []order.ExchangeTotal{{Exchange: "kraken", Fills: 1, Quantity: dec("2.5"), Notional: dec("157512.5"), Fees: dec("409.53"), Share: ptr(dec("1"))}},
+			Counts:    []order.SliceCount{{Status: order.SliceFilled, Count: 1}},
+			Points:    []order.Point{{K: 1, DueAt: at, Status: order.SliceFilled, Planned: dec("2.5"), Filled: dec("2.5"), CumulativePlanned: dec("2.5"), CumulativeFilled: dec("2.5"), Mid: ptr(dec("63004.95")), AveragePrice: ptr(dec("63005"))}},
+			Fills:     []order.Fill{{ID: string(id) + "-1-kraken-1", OrderID: id, Slice: 1, Exchange: "kraken", At: at, Side: market.Buy, Price: dec("63005"), Quantity: dec("2.5"), Fee: dec("409.53"), BookSequence: 41, Displayed: dec("5")}},
+		},
+		"failure": &bus.Failure{Kind: order.NotFound, Code: "unknown_symbol", Detail: "kraken does not list BTC-USX; did you mean BTC-USD?"},
 
 		"cmd.create_twap": &order.Command{ID: order.CommandID(account, order.CreateTWAP, params.TokenID), Account: account, Type: order.CreateTWAP, SentAt: at, OrderID: id, TWAP: &params},
-		"cmd.deposit":     &order.Command{ID: order.CommandID(account, order.Deposit, "k"), Account: account, Type: order.Deposit, SentAt: at, Deposit: &order.Amount{Asset: "USD", Amount: dec("1000")}},
+		"cmd.create_plain": &order.Command{ID: order.CommandID(account, order.CreatePlain, "rest-1"), Account: account, Type: order.CreatePlain, SentAt: at, OrderID: order.NewID(account, "rest-1"), Plain: &order.Plain{
+			TokenID: "rest-1", Symbol: "BTC-USD", Exchanges: []market.Exchange{"kraken"}, Side: market.Sell, Type: order.Limit, Quantity: dec("0.5"), Price: ptr(dec("65000")), TimeInForce: order.GTC,
+		}},
+		"evt.order_matched": &order.Event{
+			Account: account, Version: 9, Prev: "00", ID: "o1-2", Type: order.OrderMatched, At: at, Epoch: 3, OrderID: "o1", TokenID: "rest-1",
+			Slice: &order.Slice{K: 2, DueAt: at, DecidedAt: at, Wanted: dec("0.5"), Status: order.SliceFilled, Filled: dec("0.5"), CumulativePlanned: dec("0.5"), CumulativeFilled: dec("0.5")},
+			Fills: []order.Fill{{ID: "o1-2-kraken-1", OrderID: "o1", Slice: 2, Exchange: "kraken", At: at, Side: market.Sell, Price: dec("65000"), Quantity: dec("0.5"), Fee: dec("8.125"), Displayed: dec("0.7"), Maker: true}},
+		},
+		"cmd.deposit": &order.Command{ID: order.CommandID(account, order.Deposit, "k"), Account: account, Type: order.Deposit, SentAt: at, Deposit: &order.Amount{Asset: "USD", Amount: dec("1000")}},
 		"evt.deposited": &order.Event{
 			Account: account, Version: 2, Prev: "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8", ID: "c1", Type: order.Deposited, At: at, Epoch: 3,
 			CommandID: "c1", CommandSeq: 9, Deposit: &order.Amount{Asset: "USD", Amount: dec("1000")},

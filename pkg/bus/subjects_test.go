@@ -20,6 +20,7 @@ func TestSubjects(t *testing.T) {
 		bus.KlineSubject("kraken", "BTC-USD", interval("1m")): "md.kline.kraken.BTC-USD.1m",
 		bus.StatusSubject("kraken"):                           "md.status.kraken",
 		bus.CollectorSubject("kraken", bus.AskKlines):         "collector.kraken.klines",
+		bus.ExecutorSubject(bus.AskPreview):                   "executor.preview",
 		bus.EventSubject(account):                             "evt.00." + string(account),
 		bus.CommandSubject(account):                           "cmd.00." + string(account),
 		bus.UserSubject(account):                              "usr." + string(account),

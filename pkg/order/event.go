@@ -15,6 +15,7 @@ const (
 	OpenAccount CommandType = "open_account"
 	Deposit     CommandType = "deposit"
 	CreateTWAP  CommandType = "create_twap"
+	CreatePlain CommandType = "create_plain"
 	Cancel      CommandType = "cancel"
 	Pause       CommandType = "pause"
 	Resume      CommandType = "resume"
@@ -29,6 +30,7 @@ type Command struct {
 	SentAt  time.Time   `json:"sent_at"`           // by the gateway's clock, for the logs; decisions use the executor's
 	OrderID ID          `json:"order_id,omitzero"` // of the order it is about
 	TWAP    *Params     `json:"twap,omitempty"`
+	Plain   *Plain      `json:"plain,omitempty"`
 	Deposit *Amount     `json:"deposit,omitempty"`
 	Amend   *Amendment  `json:"amend,omitempty"`
 }
@@ -55,6 +57,7 @@ const (
 	OrderStarted    EventType = "order_started"    // the window began
 	SliceDecided    EventType = "slice_decided"    // Slice has the decision; its children are on their way
 	SliceArrived    EventType = "slice_arrived"    // Slice has the fills so far; money moved
+	OrderMatched    EventType = "order_matched"    // a resting order was met; Slice has the fills and is a new one
 	OrderPaused     EventType = "order_paused"
 	OrderResumed    EventType = "order_resumed"
 	OrderAmended    EventType = "order_amended"  // Schedule has what is planned from now on

@@ -54,9 +54,11 @@ type Order struct {
 	AveragePrice      *decimal.Decimal  `json:"average_price"` // 8 decimals, half-even; null without a fill
 	Fees              decimal.Decimal   `json:"fees"`          // in the quote asset
 	LimitPrice        *decimal.Decimal  `json:"limit_price"`
-	ArrivalMid        *decimal.Decimal  `json:"arrival_mid"`  // at the start of the window
-	SlippageBps       *decimal.Decimal  `json:"slippage_bps"` // against arrival_mid, 4 decimals, positive = cost
-	Reserved          Amount            `json:"reserved"`     // what the order still holds of its owner's funds
+	TimeInForce       TimeInForce       `json:"time_in_force,omitempty"` // of a plain order
+	Resting           *Resting          `json:"resting,omitempty"`       // where the rest of it waits, if it does
+	ArrivalMid        *decimal.Decimal  `json:"arrival_mid"`             // at the start of the window
+	SlippageBps       *decimal.Decimal  `json:"slippage_bps"`            // against arrival_mid, 4 decimals, positive = cost
+	Reserved          Amount            `json:"reserved"`                // what the order still holds of its owner's funds
 	CreatedAt         time.Time         `json:"created_at"`
 	StartsAt          time.Time         `json:"starts_at"`
 	EndsAt            time.Time         `json:"ends_at"` // end of the window
@@ -146,7 +148,8 @@ type Child struct {
 	Quantity  decimal.Decimal  `json:"quantity"`
 	Limit     *decimal.Decimal `json:"limit"` // null: no bound
 	ArrivesAt time.Time        `json:"arrives_at"`
-	Cost      decimal.Decimal  `json:"cost,omitzero"` // of the levels seen at the decision, in the quote asset, a buy's with the fee
+	Cost      decimal.Decimal  `json:"cost,omitzero"`   // of the levels seen at the decision, in the quote asset, a buy's with the fee
+	Rests     bool             `json:"rests,omitempty"` // what it does not get at once waits there at the limit
 	Arrived   bool             `json:"arrived"`
 	Filled    decimal.Decimal  `json:"filled"`
 }
@@ -167,6 +170,11 @@ type Fill struct {
 	Level        int             `json:"level"`      // place of the level in the book, the best is 0
 	Displayed    decimal.Decimal `json:"displayed"`  // what the level showed
 	Remembered   decimal.Decimal `json:"remembered"` // what of it had been taken before
+	// Maker is set where the order was resting and somebody came to it: at its own price, with the maker's fee. Where that
+	// was a level of the book that reached the price, LevelPrice is the level's; else trades did it, and Displayed is what
+	// they came to behind the queue.
+	Maker      bool             `json:"maker,omitempty"`
+	LevelPrice *decimal.Decimal `json:"level_price,omitempty"`
 	// Mid and Touch are the mid and the best displayed far price over the usable exchanges at the fill, from which the
 	// report tells timing, spread and depth apart. Mid is the last known one where a side was empty.
 	Mid   *decimal.Decimal `json:"mid,omitempty"`
@@ -195,6 +203,8 @@ const (
 	ServerDown        Reason = "server_down"
 	Late              Reason = "late"
 	ByUser            Reason = "user"
+	Rests             Reason = "resting"         // the rest waits at its price
+	NotAllAtOnce      Reason = "not_all_at_once" // no exchange had all of a fill-or-kill order
 )
 
 // Why an order ended; Order.Reason has one of these.
@@ -204,4 +214,6 @@ const (
 	EndMissed        = "missed_end"
 	EndUser          = "user"
 	EndAmendedFilled = "amended_to_filled"
+	EndImmediate     = "immediate"  // what a plain order could not have at once was given up
+	EndNotPlaced     = "not_placed" // a limit order did not come to rest: its exchange, or the executor, was down
 )

@@ -78,4 +78,6 @@ type Profile struct {
 	MemoryScope       string                              `json:"memory_scope"`        // account, global or order
 	VisibleShare      decimal.Decimal                     `json:"visible_share"`       // of what a level displays, 0 < x ≤ 1
 	TakerFeeBps       map[market.Exchange]decimal.Decimal `json:"taker_fee_bps"`
+	MakerFeeBps       map[market.Exchange]decimal.Decimal `json:"maker_fee_bps,omitempty"` // of a resting order's fills; the taker's where absent
+	FeeTier           string                              `json:"fee_tier,omitempty"`      // of the fee schedule that they come from
 }
