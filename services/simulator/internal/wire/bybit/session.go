@@ -48,11 +48,11 @@ func (h *session) Wrap(_ *wire.Sub, f tape.Frame) []byte { return f.Data }
 
 // answer is what the exchange says to a request.
 type answer struct {
-	Success bool   `json:"success"`
-	RetMsg  string `json:"ret_msg"`
-	ConnID  string `json:"conn_id"`
-	ReqID   string `json:"req_id,omitempty"`
-	Op      string `json:"op"`
+	Success bool            `json:"success"`
+	RetMsg  string          `json:"ret_msg"`
+	ConnID  string          `json:"conn_id"`
+	ReqID   json.RawMessage `json:"req_id,omitempty"` // as it came: libraries send texts and numbers
+	Op      string          `json:"op"`
 }
 
 func (h *session) say(ctx context.Context, s *wire.Session, a answer) error {
@@ -71,9 +71,9 @@ func (h *session) Handle(ctx context.Context, s *wire.Session, data []byte) erro
 		return s.Send(ctx, []byte("pong"))
 	}
 	var c struct {
-		ReqID string   `json:"req_id"`
-		Op    string   `json:"op"`
-		Args  []string `json:"args"`
+		ReqID json.RawMessage `json:"req_id"`
+		Op    string          `json:"op"`
+		Args  []string        `json:"args"`
 	}
 	if err := json.Unmarshal(data, &c); err != nil {
 		return h.say(ctx, s, answer{RetMsg: "Invalid JSON", Op: c.Op})

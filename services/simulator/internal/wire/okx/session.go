@@ -61,12 +61,12 @@ type arg struct {
 
 // answer is what the exchange says to a command.
 type answer struct {
-	ID     string `json:"id,omitempty"`
-	Event  string `json:"event"`
-	Arg    *arg   `json:"arg,omitempty"`
-	Code   string `json:"code,omitempty"`
-	Msg    string `json:"msg,omitempty"`
-	ConnID string `json:"connId"`
+	ID     json.RawMessage `json:"id,omitempty"` // as it came: libraries send texts and numbers
+	Event  string          `json:"event"`
+	Arg    *arg            `json:"arg,omitempty"`
+	Code   string          `json:"code,omitempty"`
+	Msg    string          `json:"msg,omitempty"`
+	ConnID string          `json:"connId"`
 }
 
 func (h *session) say(ctx context.Context, s *wire.Session, a answer) error {
@@ -85,9 +85,9 @@ func (h *session) Handle(ctx context.Context, s *wire.Session, data []byte) erro
 		return s.Send(ctx, []byte("pong"))
 	}
 	var c struct {
-		ID   string `json:"id"`
-		Op   string `json:"op"`
-		Args []arg  `json:"args"`
+		ID   json.RawMessage `json:"id"`
+		Op   string          `json:"op"`
+		Args []arg           `json:"args"`
 	}
 	wrong := answer{Event: "error", Code: "60012", Msg: "Invalid request: " + string(data[:min(len(data), 200)])}
 	if err := json.Unmarshal(data, &c); err != nil {
@@ -125,7 +125,7 @@ func (h *session) counted() bool {
 }
 
 // one handles a command for one of its topics; each gets an answer of its own.
-func (h *session) one(ctx context.Context, s *wire.Session, id, op string, a arg) error {
+func (h *session) one(ctx context.Context, s *wire.Session, id json.RawMessage, op string, a arg) error {
 	t := venue.Topic{Channel: a.Channel, Symbol: a.InstID}
 	_, known := h.words.Channel(a.Channel)
 	_, listed := h.instruments[a.InstID]
