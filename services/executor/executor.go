@@ -81,6 +81,7 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	}
 	g.Go("interest", func(ctx context.Context) error { return renewInterest(ctx, conn, l.wishes.lists, log) })
 	g.Go("commands", func(ctx context.Context) error { return followCommands(ctx, conn, l.watermark+1, l.commands) })
+	g.Go("questions", func(ctx context.Context) error { return serve(ctx, conn.Orders(), l.questions, log) })
 	g.Go("loop", l.run)
 	return g.Wait()
 }

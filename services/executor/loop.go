@@ -31,9 +31,10 @@ type loop struct {
 	cfg      account.Config
 	exchange []market.Exchange
 
-	inbox    *inbox
-	commands chan bus.Stored
-	pairs    chan listing
+	inbox     *inbox
+	commands  chan bus.Stored
+	pairs     chan listing
+	questions chan question
 
 	market    *twap.Market
 	accounts  map[order.AccountID]*owned
@@ -58,7 +59,7 @@ func newLoop(cfg Config, events eventLog, epoch uint64, log *slog.Logger) *loop 
 	return &loop{
 		log: log, events: events, exchange: cfg.Exchanges,
 		cfg:   account.Config{Opening: cfg.Opening, Profile: cfg.Profile, Market: cfg.Market, Epoch: epoch},
-		inbox: newInbox(log), commands: make(chan bus.Stored, queuedCommands), pairs: make(chan listing),
+		inbox: newInbox(log), commands: make(chan bus.Stored, queuedCommands), pairs: make(chan listing), questions: make(chan question),
 		market: twap.NewMarket(), wishes: newWishes(),
 		accounts: map[order.AccountID]*owned{}, listed: map[market.Exchange]bool{},
 	}
@@ -72,8 +73,9 @@ func (l *loop) run(ctx context.Context) error {
 	l.wishes.tell()
 	for {
 		var commands <-chan bus.Stored
+		var questions <-chan question
 		if l.settled {
-			commands = l.commands
+			commands, questions = l.commands, l.questions
 		}
 		select {
 		case <-ctx.Done():
@@ -91,6 +93,10 @@ func (l *loop) run(ctx context.Context) error {
 			if err := l.command(ctx, m); err != nil {
 				return err
 			}
+		case q := <-questions:
+			l.takeMarket(time.Now())
+			value, err := q.ask(l, time.Now())
+			q.answer <- answer{value, err}
 		case <-timer.C:
 			l.takeMarket(time.Now())
 			if err := l.due(ctx); err != nil {

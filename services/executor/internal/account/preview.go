@@ -7,21 +7,18 @@ import (
 	"github.com/hourglass-trading/hourglass/services/executor/internal/twap"
 )
 
-// Preview is what would come of an order: the order as it would be accepted, what would be fixed, and what the books let
-// expect of it now.
-type Preview struct {
-	Order    order.Order
-	Accepted order.Acceptance
-	Estimate order.Report
-}
-
-// Preview makes the checks of a new order, funds included, and changes nothing: neither the account nor the market.
-func (s *State) Preview(p *order.Params, at time.Time, m *twap.Market) (*Preview, *order.Rejection) {
+// Preview makes the checks of a new order, funds included, and tells what may be expected of it. It changes nothing:
+// neither the account nor the market.
+func (s *State) Preview(p *order.Params, at time.Time, m *twap.Market) (*order.Preview, *order.Rejection) {
 	at = s.notBefore(at)
 	o, accepted, refused := s.check(p, at, m)
 	if refused != nil {
 		return nil, refused
 	}
+	return s.preview(o, accepted, at, m)
+}
+
+func (s *State) preview(o *order.Order, accepted *order.Acceptance, at time.Time, m *twap.Market) (*order.Preview, *order.Rejection) {
 	need := accepted.Reservation
 	if have := s.Ledger.Available(need.Asset); have.Less(need.Amount) {
 		return nil, insufficient(need, have)
@@ -30,5 +27,9 @@ func (s *State) Preview(p *order.Params, at time.Time, m *twap.Market) (*Preview
 	if err != nil {
 		return nil, invalid("validation_failed", "symbol", err.Error())
 	}
-	return &Preview{Order: *o, Accepted: *accepted, Estimate: *w.Expect(at, m, accepted.DecisionMid)}, nil
+	out := &order.Preview{
+		Order: *o, Schedule: accepted.Schedule, SlicesAdjusted: o.SlicesAdjusted, Reservation: need, DecisionMid: accepted.DecisionMid,
+	}
+	out.Expected, out.Immediate = w.Estimates(at, m, accepted.DecisionMid)
+	return out, nil
 }

@@ -234,10 +234,10 @@ func TestAPreviewSaysWhatWouldComeAndChangesNothing(t *testing.T) {
 	if refused != nil {
 		t.Fatal(refused)
 	}
-	if len(got.Accepted.Schedule) != 4 || got.Accepted.Reservation.Amount.String() != "413.0712" || got.Estimate.ExpectedFillRatio.String() != "1" || got.Estimate.ExpectedSlippageBps.String() != "1" {
+	if len(got.Schedule) != 4 || got.Reservation.Amount.String() != "413.0712" || got.Expected.FillRatio.String() != "1" || got.Expected.SlippageBps.String() != "1" {
 		t.Errorf("preview %+v", got)
 	}
-	if e := s.place(0, func(*order.Params) {}); e.Type != order.OrderAccepted || e.Accepted.Reservation != got.Accepted.Reservation {
+	if e := s.place(0, func(*order.Params) {}); e.Type != order.OrderAccepted || e.Accepted.Reservation != got.Reservation {
 		t.Errorf("event %s", e.Type)
 	}
 	if before[1].Available.String() != "10000" {

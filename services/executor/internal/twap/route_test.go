@@ -148,7 +148,7 @@ func TestAWalkTakesWhatASortedListWouldGive(t *testing.T) {
 		var sum rung
 		for _, take := range fresh {
 			c := &k.cursors[take.cursor]
-			sum = sum.plus(rung{take.steps * c.grains, c.notional(take.level, take.steps)})
+			sum = sum.plus(c.rung(take.level, take.steps))
 		}
 		if ladder.take(part) != sum {
 			t.Fatalf("ladder gives %+v for %d, a walk %+v", ladder.take(part), part, sum)

@@ -45,3 +45,8 @@ func Derive(o *order.Order, c *decimal.Calc) {
 		o.Progress = order.Ratio(*p)
 	}
 }
+
+// Average returns the price that a quantity was had at on average, as reports have it; nil where there is none.
+func Average(notional, quantity decimal.Decimal) *decimal.Decimal {
+	return rounded(quo(exactly(notional), exactly(quantity)), priceDecimals)
+}
