@@ -23,6 +23,9 @@ var starters = map[string]string{
 	"services/collector/internal/feed/track.go": "a snapshot on its way",
 	"services/collector/questions.go":           "an answer to a question",
 
+	"services/hourglass/internal/cli/access.go": "a prompt that gives way to the end of the command",
+	"services/hourglass/internal/cli/follow.go": "a stream of events while the screen is drawn",
+
 	"services/simulator/internal/wire/session.go": "a client's reader and its pings",
 	"services/simulator/simulator.go":             "the HTTP server and the market's clock",
 }

@@ -37,9 +37,9 @@ var arrows = slices.Concat([]row{
 	{zone: "services/simulator/internal/market", may: slices.Concat(words, []string{"services/simulator/internal/span"}), std: true},
 	{zone: "services/simulator/internal/span", std: true},
 
-	{zone: "services/hourglass", may: []string{
+	{zone: "services/hourglass", may: slices.Concat(words, []string{
 		"services/collector", "services/executor", "services/gateway", "services/simulator", "pkg/daemon", "pkg/bus", "pkg/client/...",
-	}},
+	})},
 }, service("collector"), service("executor"), service("gateway"), service("simulator"))
 
 // service is the rows of a service: what is inside sees pkg and its own inside, the root sees both, cmd sees the root.

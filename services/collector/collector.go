@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -65,13 +64,10 @@ func Run(ctx context.Context, cfg Config, conn Bus, log *slog.Logger) error {
 		<-ctx.Done()
 		return ctx.Err()
 	})
-	transport := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 5 * time.Second,
-		MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute,
-	}
-	defer transport.CloseIdleConnections()
+	web := feed.NewWeb()
+	defer web.Close()
 	for _, e := range cfg.Exchanges {
-		d := newDesk(e, adapters[e.Exchange].make(cfg), cfg, conn, transport, log.With("exchange", e.Exchange))
+		d := newDesk(e, adapters[e.Exchange].make(cfg), cfg, conn, web, log.With("exchange", e.Exchange))
 		d.start(g, conn, health, made)
 	}
 	return g.Wait()
@@ -92,9 +88,9 @@ type desk struct {
 	log       *slog.Logger
 }
 
-func newDesk(e Endpoint, ex exchange.Exchange, cfg Config, conn Bus, transport http.RoundTripper, log *slog.Logger) *desk {
+func newDesk(e Endpoint, ex exchange.Exchange, cfg Config, conn Bus, web *feed.Web, log *slog.Logger) *desk {
 	d := &desk{endpoint: e, traits: ex.Traits(), log: log}
-	rest := feed.NewREST(e.REST, d.traits, transport)
+	rest := feed.NewREST(e.REST, d.traits, web)
 	d.catalog = newCatalog(ex, rest, log)
 	// Books are numbered from the time in milliseconds, which no book's count can overtake: who has seen the books of a
 	// collector before this one, or of another that has died, does not take the new ones for old.
@@ -105,7 +101,7 @@ func newDesk(e Endpoint, ex exchange.Exchange, cfg Config, conn Bus, transport h
 	d.lease = newLease(e.Exchange, log)
 	d.interest = newInterest(e.Exchange, log)
 	d.feed = feed.New(feed.Config{
-		Exchange: ex, WS: e.WS, REST: rest, Client: &http.Client{Transport: transport}, Sink: d.publisher, Log: log,
+		Exchange: ex, WS: e.WS, REST: rest, Web: web, Recorded: cfg.Recorded, Sink: d.publisher, Log: log,
 	})
 	d.selection = newSelection(cfg.Symbols, d.interest, d.catalog, d.feed.Want, log)
 	return d

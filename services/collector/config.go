@@ -17,6 +17,7 @@ type Config struct {
 	Exchanges    []Endpoint
 	Symbols      []market.Symbol // collected always, on every exchange that lists them; others when somebody wants them
 	KrakenDepth  int             // levels a side asked from Kraken
+	Recorded     bool            // the exchanges are recordings, which end: that nothing more comes says nothing of a book
 }
 
 // Endpoint says where an exchange is reached. An address ends where the exchange's own paths begin.
@@ -33,6 +34,7 @@ func ParseConfig(getenv func(string) string) (Config, error) {
 		Bus:          bus.Config{URL: l.String("HOURGLASS_NATS", "nats://127.0.0.1:4222"), Name: "collector"},
 		HealthListen: l.Addr("HOURGLASS_HEALTH_LISTEN", daemon.DefaultHealthListen),
 		KrakenDepth:  l.Int("HOURGLASS_KRAKEN_DEPTH", 100, 10, 1000),
+		Recorded:     getenv("HOURGLASS_MARKET") == "replay",
 	}
 	if !slices.Contains(krakenDepths, cfg.KrakenDepth) {
 		l.Fault("HOURGLASS_KRAKEN_DEPTH", fmt.Errorf("%d is none of %v", cfg.KrakenDepth, krakenDepths))

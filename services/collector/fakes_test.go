@@ -19,6 +19,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange/binance"
+	"github.com/hourglass-trading/hourglass/services/collector/internal/feed"
 )
 
 // web answers REST calls without a network.
@@ -87,7 +88,7 @@ func (*noBus) Closed() <-chan struct{}             { return nil }
 // newTestDesk returns a desk for Binance whose REST calls are answered by w, and whose catalog is filled if w answers.
 func newTestDesk(t *testing.T, w web) *desk {
 	t.Helper()
-	d := newDesk(Endpoint{Exchange: "binance", REST: "http://exchange", WS: "ws://exchange"}, binance.Exchange{}, Config{}, &noBus{}, w, slog.New(slog.DiscardHandler))
+	d := newDesk(Endpoint{Exchange: "binance", REST: "http://exchange", WS: "ws://exchange"}, binance.Exchange{}, Config{}, &noBus{}, feed.WebOver(w), slog.New(slog.DiscardHandler))
 	_ = d.catalog.refresh(t.Context())
 	return d
 }

@@ -88,7 +88,7 @@ func TestWhatCannotBeServedIsSaidByKind(t *testing.T) {
 		kind error
 		text string
 	}{
-		"a symbol that is not listed": {bus.KlinesRequest{Symbol: "XXX-USDT", Interval: interval(t, "1m")}, bus.ErrNotFound, "does not list XXX-USDT"},
+		"a symbol that is not listed": {bus.KlinesRequest{Symbol: "NONE-USDT", Interval: interval(t, "1m")}, bus.ErrNotFound, "does not list NONE-USDT"},
 		"an interval that is not offered": {
 			bus.KlinesRequest{Symbol: "BTC-USDT", Interval: interval(t, "7m")}, bus.ErrInvalid,
 			"interval: must be one of 1s, 5s, 10s, 15s, 30s, 1m, 3m, 5m, 10m, 15m, 30m, 1h, 2h, 4h, 6h, 8h, 12h, 1d, 2d, 3d, 7d",

@@ -23,7 +23,7 @@ const Grace = 500 * time.Millisecond
 const maxQuiet = 300
 
 // Keep is how many finished candles of each interval a Set remembers.
-const Keep = 300
+const Keep = 120
 
 // Set builds the candles of one instrument.
 type Set struct{ series []*series }

@@ -20,8 +20,8 @@ const (
 )
 
 func diff(symbol string, first, last int) string {
-	return fmt.Sprintf(`{"stream":"%s@depth@100ms","data":{"e":"depthUpdate","E":1790000000000,"s":"%s","U":%d,"u":%d,"b":[["99.00","%d"]],"a":[]}}`,
-		strings.ToLower(symbol), symbol, first, last, last)
+	return fmt.Sprintf(`{"stream":%q,"data":{"e":"depthUpdate","E":1790000000000,"s":%q,"U":%d,"u":%d,"b":[["99.00","%d"]],"a":[]}}`,
+		strings.ToLower(symbol)+"@depth@100ms", symbol, first, last, last)
 }
 
 // depthAt answers every call for a book with one of the given number.

@@ -53,7 +53,7 @@ func dial(ctx context.Context, address string, client *http.Client, pingEvery ti
 	c := &conn{frames: make(chan frame, framesAhead), free: make(chan []byte, framesAhead)}
 	handshake, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	ws, res, err := websocket.Dial(handshake, address, &websocket.DialOptions{
+	ws, res, err := websocket.Dial(handshake, address, &websocket.DialOptions{ //nolint:bodyclose // Dial closes it, its doc says
 		HTTPClient:     client,
 		HTTPHeader:     http.Header{"User-Agent": {userAgent}},
 		OnPingReceived: func(context.Context, []byte) bool { c.hear(); return true },

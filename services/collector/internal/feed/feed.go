@@ -13,7 +13,6 @@ package feed
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,7 +54,10 @@ type Config struct {
 	Exchange exchange.Exchange
 	WS       string // base address
 	REST     *REST
-	Client   *http.Client // for WebSocket handshakes
+	Web      *Web
+	// Recorded is set for exchanges that replay a recording: a stream that stops on a socket that still answers has come to
+	// its end, and its books stay what they are.
+	Recorded bool
 	Sink     Sink
 	Log      *slog.Logger
 }

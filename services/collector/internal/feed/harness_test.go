@@ -210,8 +210,8 @@ func play(t *testing.T, ex exchange.Exchange, s *server, check func(f *Feed, k *
 	transport := &http.Transport{DialContext: network.DialContext}
 	k := newSink()
 	f := New(Config{
-		Exchange: ex, WS: "ws://exchange", REST: NewREST("http://exchange", ex.Traits(), transport),
-		Client: &http.Client{Transport: transport}, Sink: k, Log: slog.New(slog.DiscardHandler),
+		Exchange: ex, WS: "ws://exchange", REST: NewREST("http://exchange", ex.Traits(), WebOver(transport)),
+		Web: WebOver(transport), Sink: k, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	ran := make(chan error, 1)

@@ -34,7 +34,7 @@ func (b *krakenBook) message(form, symbol string, wrong uint32) string {
 	if form == "update" {
 		asks = ""
 	}
-	return fmt.Sprintf(`{"channel":"book","type":"%s","data":[{"symbol":"%s","bids":[{"price":100.00,"qty":%d.%04d}],"asks":[%s],"checksum":%d,"timestamp":"2026-08-01T02:53:53.398143Z"}]}`,
+	return fmt.Sprintf(`{"channel":"book","type":%q,"data":[{"symbol":%q,"bids":[{"price":100.00,"qty":%d.%04d}],"asks":[%s],"checksum":%d,"timestamp":"2026-08-01T02:53:53.398143Z"}]}`,
 		form, symbol, b.size/10000, b.size%10000, asks, kraken.Checksum(own, nil)+wrong)
 }
 

@@ -59,6 +59,25 @@ type StatusError struct {
 // Error implements error.
 func (e *StatusError) Error() string { return fmt.Sprintf("status %d: %s", e.Code, e.Text) }
 
+// Web is a process's way to the exchanges. It is safe for concurrent use.
+type Web struct{ client *http.Client }
+
+// NewWeb returns a way over TCP, and TLS where the address says so. Close it when all its users are done.
+func NewWeb() *Web {
+	return WebOver(&http.Transport{
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 5 * time.Second,
+		MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute,
+	})
+}
+
+// WebOver returns a way over a transport of the caller's.
+func WebOver(transport http.RoundTripper) *Web {
+	return &Web{client: &http.Client{Transport: transport}}
+}
+
+// Close closes the connections that nobody uses.
+func (w *Web) Close() { w.client.CloseIdleConnections() }
+
 // REST carries out an exchange's calls within its limits. It is safe for concurrent use.
 type REST struct {
 	base   string
@@ -70,11 +89,11 @@ type REST struct {
 }
 
 // NewREST returns a client for the REST interface at a base address.
-func NewREST(base string, traits exchange.Traits, transport http.RoundTripper) *REST {
+func NewREST(base string, traits exchange.Traits, web *Web) *REST {
 	perSecond := float64(traits.Weight) / traits.WeightPer.Seconds()
 	return &REST{
 		base:   strings.TrimRight(base, "/"),
-		client: &http.Client{Transport: transport},
+		client: web.client,
 		// Half at once: enough for a start and for questions of people, and a window that others share is not used up.
 		weight: rate.NewLimiter(rate.Limit(perSecond), max(traits.Weight/2, 1)),
 	}

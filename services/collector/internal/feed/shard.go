@@ -162,7 +162,7 @@ func (s *shard) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, err := dial(ctx, address, s.feed.Client, s.feed.traits.PingEvery)
+	c, err := dial(ctx, address, s.feed.Web.client, s.feed.traits.PingEvery)
 	if err != nil {
 		return err
 	}
@@ -257,7 +257,8 @@ func (s *shard) follow(wanted []*exchange.Listing, now time.Time) {
 		s.feed.Sink.Gone(t.listing, now.UTC())
 	}
 	clear(s.tracks[len(rest):])
-	s.tracks = append(rest, added...)
+	rest = append(rest, added...)
+	s.tracks = rest
 	if s.conn == nil {
 		return
 	}
@@ -314,7 +315,7 @@ func (s *shard) look(t *track, now time.Time) {
 		v.Alive = s.conn.lastHeard()
 		t.alive = v.Alive
 		silent := now.Sub(v.Alive)
-		quiet, stopped, _ := s.rhythm.stopped(now, s.feed.traits.Silence)
+		quiet, stopped, _ := s.quiet(now)
 		switch {
 		case silent > s.feed.traits.Stale:
 			v.State, v.Reason = market.Stale, fmt.Sprintf("nothing heard for %s", silent.Truncate(time.Second))

@@ -66,29 +66,33 @@ func TestAQuietConnectionThatAnswersPingsStaysLive(t *testing.T) {
 	})
 }
 
+// stops is a server whose stream sends a message each 100 ms for 20 s and then no more, on a socket that answers pings.
+func stops() *server {
+	var id atomic.Int64
+	id.Store(12)
+	s := &server{call: depthAt(&id)}
+	s.socket = func(p *peer) {
+		p.read()
+		p.write(`{"result":null,"id":1}`)
+		p.write("%s", diff("BTCUSDT", 10, 15))
+		ticker := time.NewTicker(100 * time.Millisecond)
+		defer ticker.Stop()
+		ctx := p.ws.CloseRead(p.ctx) // answers pings
+		for n := 16; n < 216 && ctx.Err() == nil; n++ {
+			select {
+			case <-ctx.Done():
+			case <-ticker.C:
+				p.write("%s", diff("BTCUSDT", n, n))
+			}
+		}
+		<-ctx.Done()
+	}
+	return s
+}
+
 func TestAStreamThatStopsOnALivingSocketIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var id atomic.Int64
-		id.Store(12)
-		s := &server{call: depthAt(&id)}
-		s.socket = func(p *peer) {
-			p.read()
-			p.write(`{"result":null,"id":1}`)
-			p.write("%s", diff("BTCUSDT", 10, 15))
-			n := 16
-			ticker := time.NewTicker(100 * time.Millisecond)
-			defer ticker.Stop()
-			ctx := p.ws.CloseRead(p.ctx) // answers pings
-			for ; n < 216 && ctx.Err() == nil; n++ {
-				select {
-				case <-ctx.Done():
-				case <-ticker.C:
-					p.write("%s", diff("BTCUSDT", n, n))
-				}
-			}
-			<-ctx.Done()
-		}
-		play(t, binance.Exchange{}, s, func(f *Feed, k *sink) {
+		play(t, binance.Exchange{}, stops(), func(f *Feed, k *sink) {
 			f.Want([]*exchange.Listing{listing(t, "BTC", "USDT", "BTCUSDT")})
 			after(29 * time.Second)
 			if got := k.path(btc); got != "gapped live" {
@@ -101,6 +105,19 @@ func TestAStreamThatStopsOnALivingSocketIsNoticed(t *testing.T) {
 			after(20 * time.Second)
 			if got := k.path(btc); !strings.HasPrefix(got, "gapped live stale down") {
 				t.Fatalf("states %q 31 s after it", got)
+			}
+		})
+	})
+}
+
+func TestTheBooksOfARecordingThatHasEndedStayLive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		play(t, binance.Exchange{}, stops(), func(f *Feed, k *sink) {
+			f.Recorded = true // nothing has been dialled yet
+			f.Want([]*exchange.Listing{listing(t, "BTC", "USDT", "BTCUSDT")})
+			after(time.Hour)
+			if got := k.path(btc); got != "gapped live" {
+				t.Errorf("states %q", got)
 			}
 		})
 	})

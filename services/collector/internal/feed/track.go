@@ -257,7 +257,7 @@ func (s *shard) tick(ctx context.Context, now time.Time) error {
 
 // hopeless reports whether the stream has stopped for good although the socket lives.
 func (s *shard) hopeless(now time.Time) bool {
-	_, _, hopeless := s.rhythm.stopped(now, s.feed.traits.Silence)
+	_, _, hopeless := s.quiet(now)
 	return hopeless
 }
 
@@ -367,4 +367,12 @@ func (s *shard) anchor(ctx context.Context, r fetched) {
 		return
 	}
 	s.apply(t, &r.update, now)
+}
+
+// quiet says how long the stream has been silent, and what that means. At the end of a recording it means nothing.
+func (s *shard) quiet(now time.Time) (silent time.Duration, stopped, hopeless bool) {
+	if s.feed.Recorded {
+		return 0, false, false
+	}
+	return s.rhythm.stopped(now, s.feed.traits.Silence)
 }

@@ -178,7 +178,7 @@ func (p *Publisher) Gone(l *exchange.Listing, at time.Time) {
 		p.send(st.touchSubject, st.touchPayload(v, false))
 	}
 	p.send(st.bookSubject, st.bookPayload(v))
-	st.payload = nil
+	st.payload, st.candles = nil, newCandles() // a pair that nobody wants must not go on holding a hundred candles of each length
 }
 
 // Seed gives the candle of a listing that is running by what the exchange says.

@@ -293,7 +293,7 @@ func TestARunningCandleIsSeededByTheExchange(t *testing.T) {
 
 func TestALookAtAChangeAllocatesNothing(t *testing.T) {
 	d := newDesk(t)
-	d.Publisher.bus = silent{}
+	d.bus = silent{}
 	now := start
 	d.live(now, now)
 	u := &book.Update{Bids: make([]book.Level, 1)}
@@ -316,7 +316,7 @@ func (silent) PublishMarket(string, []byte) error { return nil }
 // BenchmarkBook encodes a book of fifty levels a side.
 func BenchmarkBook(b *testing.B) {
 	d := newDesk(b)
-	d.Publisher.bus = silent{}
+	d.bus = silent{}
 	u := &book.Update{Kind: book.Snapshot, Time: start}
 	for i := range int64(Depth) {
 		u.Bids = append(u.Bids, book.Level{Price: 6000000 - i, Size: 12345 + i})

@@ -45,13 +45,19 @@ func newStream(e market.Exchange, s market.Symbol, first uint64) *stream {
 		bookSubject: bus.BookSubject(e, s), touchSubject: bus.TouchSubject(e, s), tradeSubject: bus.TradeSubject(e, s),
 		klineSubjects: map[time.Duration]string{},
 	}
+	for _, interval := range bus.Intervals {
+		st.klineSubjects[interval.Duration()] = bus.KlineSubject(e, s, interval)
+	}
+	st.candles = newCandles()
+	return st
+}
+
+func newCandles() *candle.Set {
 	lengths := make([]time.Duration, len(bus.Intervals))
 	for i, interval := range bus.Intervals {
 		lengths[i] = interval.Duration()
-		st.klineSubjects[interval.Duration()] = bus.KlineSubject(e, s, interval)
 	}
-	st.candles = candle.NewSet(lengths...)
-	return st
+	return candle.NewSet(lengths...)
 }
 
 // touched reports whether the best levels differ from those of the last touch.

@@ -100,7 +100,8 @@ func parseListing(raw []byte) (exchange.Listing, error) {
 		return l, fmt.Errorf("%w: %q", exchange.ErrInstrument, l.Native) // it would go into addresses as it is
 	}
 	l.Scale = book.Scale{Price: wireDecimals, Size: uint8(min(wireDecimals, l.QuantityStep.Scale()+finerSizes))}
-	return l, l.Complete()
+	err := l.Complete()
+	return l, err
 }
 
 // Snapshot asks for a book, by rule 2.

@@ -35,7 +35,7 @@ func FuzzBodies(f *testing.F) {
 }
 
 func TestRecordedPairs(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(exchangetest.Shared(t), "captures/kraken_v2/expected_rest.json"))
+	text, err := os.ReadFile(filepath.Join(exchangetest.Shared(t), "captures", "kraken_v2", "expected_rest.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,7 +105,8 @@ func parseListing(raw []byte) (exchange.Listing, error) {
 	if !isCode(p.Altname) {
 		return l, fmt.Errorf("%w: altname %.40q", exchange.ErrInstrument, p.Altname) // it goes into addresses as it is
 	}
-	return l, l.Complete()
+	err := l.Complete()
+	return l, err
 }
 
 func rename(asset string) string {

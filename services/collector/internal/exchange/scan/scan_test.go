@@ -70,7 +70,7 @@ func TestWhatIsWrongStaysWrong(t *testing.T) {
 			t.Errorf("%s: %v", text, first)
 		}
 		c.Fail(errors.New("later"))
-		if c.Err() != first || c.More('}') || c.Str() != nil || c.Text() != nil || c.Raw() != nil || c.Uint() != 0 || c.Peek() != 0 {
+		if !errors.Is(c.Err(), first) || c.More('}') || c.Str() != nil || c.Text() != nil || c.Raw() != nil || c.Uint() != 0 || c.Peek() != 0 {
 			t.Errorf("%s: goes on after %v", text, first)
 		}
 	}
