@@ -13,7 +13,7 @@ import (
 // Balance tells the caller's funds, by asset.
 func (c *Client) Balance(ctx context.Context) ([]order.Balance, error) {
 	var list struct{ Balances []order.Balance }
-	_, err := c.do(ctx, call{build: api.NewGetBalanceRequest, repeatable: true}, &list)
+	err := c.do(ctx, call{build: api.NewGetBalanceRequest, repeatable: true}, &list)
 	return list.Balances, err
 }
 
@@ -22,7 +22,7 @@ func (c *Client) Balance(ctx context.Context) ([]order.Balance, error) {
 func (c *Client) Deposit(ctx context.Context, asset string, amount decimal.Decimal) (order.Balance, error) {
 	key := rand.Text()
 	var b order.Balance
-	_, err := c.do(ctx, call{repeatable: true, body: order.Amount{Asset: asset, Amount: amount}, build: func(server string) (*http.Request, error) {
+	err := c.do(ctx, call{repeatable: true, body: order.Amount{Asset: asset, Amount: amount}, build: func(server string) (*http.Request, error) {
 		return api.NewDepositRequestWithBody(server, &api.DepositParams{IdempotencyKey: &key}, "application/json", http.NoBody)
 	}}, &b)
 	return b, err

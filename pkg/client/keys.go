@@ -20,19 +20,19 @@ func (c *Client) APIKeys(ctx context.Context) ([]APIKey, error) {
 	var list struct {
 		Keys []APIKey `json:"api_keys"`
 	}
-	_, err := c.do(ctx, call{build: route(http.MethodGet, "api-keys"), repeatable: true}, &list)
+	err := c.do(ctx, call{build: route(http.MethodGet, "api-keys"), repeatable: true}, &list)
 	return list.Keys, err
 }
 
 // CreateAPIKey makes a key. It is sent once: of a lost answer the key is listed, but nobody knows its secret; revoke it.
 func (c *Client) CreateAPIKey(ctx context.Context, name string) (APIKey, error) {
 	var k APIKey
-	_, err := c.do(ctx, call{build: route(http.MethodPost, "api-keys"), body: map[string]string{"name": name}}, &k)
+	err := c.do(ctx, call{build: route(http.MethodPost, "api-keys"), body: map[string]string{"name": name}}, &k)
 	return k, err
 }
 
 // RevokeAPIKey ends a key.
 func (c *Client) RevokeAPIKey(ctx context.Context, id string) error {
-	_, err := c.do(ctx, call{build: route(http.MethodDelete, "api-keys/"+url.PathEscape(id)), repeatable: true}, nil)
+	err := c.do(ctx, call{build: route(http.MethodDelete, "api-keys/"+url.PathEscape(id)), repeatable: true}, nil)
 	return err
 }

@@ -99,7 +99,7 @@ func (l *link) dial(ctx context.Context, watch *time.Timer) (*websocket.Conn, er
 		return nil, hopeless(err)
 	}
 	header := http.Header{"User-Agent": {l.c.agent}, "Authorization": {"Bearer " + l.token}}
-	conn, res, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(l.c.base, "http")+"ws", &websocket.DialOptions{
+	conn, res, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(l.c.base, "http")+"ws", &websocket.DialOptions{ //nolint:bodyclose // Dial closes it, its doc says
 		HTTPClient: l.c.http, HTTPHeader: header,
 		OnPingReceived: func(context.Context, []byte) bool {
 			watch.Reset(silence)

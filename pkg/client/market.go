@@ -110,7 +110,7 @@ type Source struct {
 // look fetches what needs no token.
 func look[T any](ctx context.Context, c *Client, build func(server string) (*http.Request, error)) (T, error) {
 	var v T
-	_, err := c.do(ctx, call{build: build, repeatable: true, public: true}, &v)
+	err := c.do(ctx, call{build: build, repeatable: true, public: true}, &v)
 	return v, err
 }
 

@@ -46,7 +46,7 @@ func (c *Client) create(ctx context.Context, tokenID string, body any, build fun
 		told     *Error
 		repeated bool
 	)
-	_, err := c.do(ctx, call{build: build, body: body, repeatable: true, repeated: &repeated}, &o)
+	err := c.do(ctx, call{build: build, body: body, repeatable: true, repeated: &repeated}, &o)
 	switch {
 	case errors.Is(err, ErrPending):
 		return c.awaitOrder(ctx, tokenID)
@@ -92,7 +92,7 @@ func (c *Client) Orders(ctx context.Context, q OrdersQuery) iter.Seq2[Order, err
 			Orders     []Order
 			NextCursor string `json:"next_cursor"`
 		}
-		_, err := c.do(ctx, call{repeatable: true, build: func(server string) (*http.Request, error) {
+		err := c.do(ctx, call{repeatable: true, build: func(server string) (*http.Request, error) {
 			return api.NewListOrdersRequest(server, &p)
 		}}, &page)
 		return page.Orders, page.NextCursor, err
@@ -107,7 +107,7 @@ func (c *Client) Executions(ctx context.Context, tokenID string) iter.Seq2[order
 			Executions []order.Fill
 			NextCursor string `json:"next_cursor"`
 		}
-		_, err := c.do(ctx, call{repeatable: true, build: func(server string) (*http.Request, error) {
+		err := c.do(ctx, call{repeatable: true, build: func(server string) (*http.Request, error) {
 			return api.NewListExecutionsRequest(server, tokenID, &api.ListExecutionsParams{Limit: &most, Cursor: given(cursor)})
 		}}, &page)
 		return page.Executions, page.NextCursor, err
@@ -139,7 +139,7 @@ func pages[T any](page func(cursor string) ([]T, string, error)) iter.Seq2[T, er
 // Order returns one order in full.
 func (c *Client) Order(ctx context.Context, tokenID string) (Order, error) {
 	var o Order
-	_, err := c.do(ctx, call{repeatable: true, build: func(server string) (*http.Request, error) {
+	err := c.do(ctx, call{repeatable: true, build: func(server string) (*http.Request, error) {
 		return api.NewGetOrderRequest(server, tokenID)
 	}}, &o)
 	return o, err
@@ -169,7 +169,7 @@ func (c *Client) change(ctx context.Context, tokenID string, wanted order.Status
 		o        Order
 		repeated bool
 	)
-	_, err := c.do(ctx, call{build: build, repeatable: true, repeated: &repeated}, &o)
+	err := c.do(ctx, call{build: build, repeatable: true, repeated: &repeated}, &o)
 	if errors.Is(err, ErrPending) || repeated && errors.Is(err, ErrConflict) {
 		now, lookErr := c.Order(ctx, tokenID)
 		if lookErr == nil && now.Status == wanted {
@@ -212,7 +212,7 @@ func (c *Client) Amend(ctx context.Context, tokenID string, a Amendment) (Order,
 	if a.Version > 0 {
 		k.header = http.Header{"If-Match": {strconv.Quote(strconv.FormatUint(a.Version, 10))}}
 	}
-	_, err := c.do(ctx, k, &o)
+	err := c.do(ctx, k, &o)
 	if errors.Is(err, ErrPending) {
 		return c.Order(ctx, tokenID)
 	}

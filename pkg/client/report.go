@@ -44,7 +44,7 @@ func raw[T any](ctx context.Context, c *Client, k call, keep func(*T, []byte)) (
 		v    T
 		body []byte
 	)
-	if _, err := c.do(ctx, k, &body); err != nil {
+	if err := c.do(ctx, k, &body); err != nil {
 		return v, err
 	}
 	if err := json.Unmarshal(body, &v); err != nil {

@@ -123,7 +123,7 @@ func (c *Client) obtain(ctx context.Context, k call) (Tokens, error) {
 		ExpiresIn int64 `json:"expires_in"`
 	}
 	asked := c.now()
-	if _, err := c.do(ctx, k, &answer); err != nil {
+	if err := c.do(ctx, k, &answer); err != nil {
 		return Tokens{}, err
 	}
 	if answer.Access == "" {
@@ -135,7 +135,7 @@ func (c *Client) obtain(ctx context.Context, k call) (Tokens, error) {
 
 // Register creates a user with an account and its opening funds. It does not log in.
 func (c *Client) Register(ctx context.Context, username, password string) error {
-	_, err := c.do(ctx, call{
+	err := c.do(ctx, call{
 		build: func(server string) (*http.Request, error) {
 			return api.NewRegisterRequestWithBody(server, "application/json", http.NoBody)
 		},
@@ -156,7 +156,7 @@ func (c *Client) Login(ctx context.Context, username, password string) error {
 
 // Logout ends the session, at the gateway and here.
 func (c *Client) Logout(ctx context.Context) error {
-	_, err := c.do(ctx, call{build: route(http.MethodPost, "logout"), repeatable: true}, nil)
+	err := c.do(ctx, call{build: route(http.MethodPost, "logout"), repeatable: true}, nil)
 	if err != nil && !errors.Is(err, ErrUnauthorized) { // it has ended already: that is what was asked for
 		return err
 	}

@@ -33,40 +33,40 @@ const (
 )
 
 // do sends a call and decodes its answer into out, unless that is nil.
-func (c *Client) do(ctx context.Context, k call, out any) (*http.Response, error) {
+func (c *Client) do(ctx context.Context, k call, out any) error {
 	var body []byte
 	if k.body != nil {
 		var err error
 		if body, err = json.Marshal(k.body); err != nil {
-			return nil, fmt.Errorf("encode the request: %w", err)
+			return fmt.Errorf("encode the request: %w", err)
 		}
 	}
 	deadline, renewed := c.now().Add(c.retryFor), false
 	for attempt := 0; ; attempt++ {
 		token, err := c.token(ctx, k.public)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		res, err := c.once(ctx, k, body, token, out)
+		err = c.once(ctx, k, body, token, out)
 		if err == nil || ctx.Err() != nil {
-			return res, err
+			return err
 		}
 		if errors.Is(err, ErrUnauthorized) && !k.public && !renewed && c.apiKey == "" {
 			renewed = true // a refused request did nothing, so it may be sent again with a new token
 			if c.renew(ctx, token) == nil {
 				continue
 			}
-			return nil, err
+			return err
 		}
 		pause, ok := c.pause(k, err, attempt)
 		if !ok || c.now().Add(pause).After(deadline) {
-			return nil, err
+			return err
 		}
 		if k.repeated != nil && !errors.Is(err, ErrLimited) && !unsent(err) {
 			*k.repeated = true
 		}
 		if err := wait(ctx, pause); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }
@@ -89,10 +89,10 @@ func (c *Client) pause(k call, err error, attempt int) (time.Duration, bool) {
 }
 
 // once sends a call once.
-func (c *Client) once(ctx context.Context, k call, body []byte, token string, out any) (*http.Response, error) {
+func (c *Client) once(ctx context.Context, k call, body []byte, token string, out any) error {
 	req, err := k.build(c.base)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	req = req.WithContext(ctx)
 	for name, values := range k.header {
@@ -109,18 +109,18 @@ func (c *Client) once(ctx context.Context, k call, body []byte, token string, ou
 	res, err := c.http.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode >= 300 {
-		return nil, problem(res)
+		return problem(res)
 	}
 	if res.StatusCode == http.StatusAccepted {
-		return res, ErrPending
+		return ErrPending
 	}
-	return res, decode(res, out)
+	return decode(res, out)
 }
 
 func decode(res *http.Response, out any) error {

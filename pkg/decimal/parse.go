@@ -59,7 +59,7 @@ func parse[T string | []byte](s T) (Decimal, error) {
 	n.pending = 0
 	if i < len(s) && s[i] == '.' {
 		i++
-		if start = i; i == len(s) || !isDigit(s[i]) {
+		if i == len(s) || !isDigit(s[i]) {
 			return Decimal{}, ErrSyntax
 		}
 		for ; i < len(s) && isDigit(s[i]); i++ {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -61,7 +62,7 @@ func (t *table) value(path []string, item string) error {
 		for i := 1; t.dec.More(); i++ {
 			at, below := strconv.Itoa(i), path
 			if item != "" { // a list in a list has its number in the field
-				at, below = item, append(path, at)
+				at, below = item, append(slices.Clone(path), at)
 			}
 			if err := t.value(below, at); err != nil {
 				return err

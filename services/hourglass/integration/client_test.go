@@ -181,7 +181,7 @@ func TestSDKAndCommandLineOutliveTheGateway(t *testing.T) {
 	if diff := cmp.Diff(truth, byCLI); diff != "" {
 		t.Errorf("the command saw something else than what happened (-happened +seen):\n%s", diff)
 	}
-	if !slices.IsSortedFunc(truth, func(a, b seen) int { return int(a.Seq) - int(b.Seq) }) { //nolint:gosec // small numbers
+	if !slices.IsSortedFunc(truth, func(a, b seen) int { return int(a.Seq) - int(b.Seq) }) {
 		t.Errorf("not in order: %v", truth)
 	}
 	t.Logf("%d events, the connection was lost %d times", len(truth), lost)

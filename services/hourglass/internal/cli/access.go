@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -86,7 +87,7 @@ func (c *loginCmd) password(app *App) (string, error) {
 	if c.PasswordStdin {
 		line, err := bufio.NewReader(io.LimitReader(app.in, maxPassword)).ReadString('\n')
 		if line = strings.TrimRight(line, "\r\n"); line == "" {
-			if err != nil && err != io.EOF { //nolint:errorlint // io.EOF is never wrapped here
+			if err != nil && !errors.Is(err, io.EOF) {
 				return "", fmt.Errorf("read the password: %w", err)
 			}
 			return "", &usage{"standard input has no password", "printf '%s\\n' \"$PASSWORD\" | hourglass login --username NAME --password-stdin"}
@@ -110,7 +111,7 @@ func (c *loginCmd) password(app *App) (string, error) {
 // askHidden asks on the terminal, without showing what is typed.
 func (app *App) askHidden(prompt string) (string, error) {
 	fmt.Fprint(app.err, prompt)
-	fd := int(app.in.Fd()) //nolint:gosec // a descriptor is small
+	fd := int(app.in.Fd())
 	state, err := term.GetState(fd)
 	if err != nil {
 		return "", fmt.Errorf("read the password: %w", err)

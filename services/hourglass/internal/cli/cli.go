@@ -89,13 +89,13 @@ func New(ctx context.Context, g Globals, version string) *App {
 	return app
 }
 
-func terminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) } //nolint:gosec // a descriptor is small
+func terminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // resize looks how large the terminal is; without one the environment says it, else 80 × 24.
 func (app *App) resize() {
 	app.width, app.height = 80, 24
 	if app.outTerminal {
-		if w, h, err := term.GetSize(int(os.Stdout.Fd())); err == nil && w > 0 && h > 0 { //nolint:gosec // a descriptor is small
+		if w, h, err := term.GetSize(int(os.Stdout.Fd())); err == nil && w > 0 && h > 0 {
 			app.width, app.height = w, h
 			return
 		}

@@ -97,14 +97,13 @@ func receive(ctx context.Context, sdk *client.Client, tokenID string, fromSeq ui
 
 // follower shows one order.
 type follower struct {
-	app     *App
-	sdk     *client.Client
-	order   client.Order
-	report  *order.Report
-	bar     bool // a line at the bottom of the terminal is kept up to date
-	shown   bool
-	away    bool // the connection is lost
-	skipped map[string]int
+	app    *App
+	sdk    *client.Client
+	order  client.Order
+	report *order.Report
+	bar    bool // a line at the bottom of the terminal is kept up to date
+	shown  bool
+	away   bool // the connection is lost
 }
 
 // redraw is how often the bar is drawn although nothing has happened: the time left goes on.

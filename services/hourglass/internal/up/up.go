@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -147,5 +146,3 @@ func environment(getenv func(string) string, settings map[string]string) func(st
 }
 
 func joined(list []string) string { return strings.Join(list, ",") }
-
-func float(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }

@@ -154,7 +154,7 @@ func Checksum(bids, asks []venue.Level) int32 {
 		add(bids, i)
 		add(asks, i)
 	}
-	return int32(crc32.ChecksumIEEE(text)) //nolint:gosec // signed on purpose
+	return int32(crc32.ChecksumIEEE(text))
 }
 
 func side(sell bool) string {
