@@ -36,7 +36,12 @@ func newExecutor(conn *bus.Conn) *executor {
 }
 
 func (x *executor) run(ctx context.Context) error {
-	err := x.conn.FollowCommands(ctx, 0, func(m bus.Stored) error {
+	service, err := x.questions()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = service.Stop() }()
+	err = x.conn.FollowCommands(ctx, 0, func(m bus.Stored) error {
 		var cmd order.Command
 		if err := json.Unmarshal(m.Data, &cmd); err != nil {
 			return err
@@ -99,16 +104,11 @@ func (x *executor) answer(ctx context.Context, cmd *order.Command) error {
 		l.usdt = sum
 		e.Type, e.Deposit, e.Balances = order.Deposited, cmd.Deposit, l.balances()
 	case order.CreateTWAP:
-		l.create(cmd, &e)
-	case order.Cancel:
-		o := l.orders[cmd.OrderID]
-		if o.Status.Ended() {
-			e.Type, e.Rejection = order.CommandRejected, &order.Rejection{Kind: order.Conflict, Code: "order_ended", Detail: "the order has ended"}
-			break
-		}
-		o.Status, o.Reason = order.Canceled, order.EndUser
-		o.Version++
-		e.Type, e.Order = order.OrderEnded, ptr(*o)
+		l.create(*cmd.TWAP, order.TWAP, "", cmd, &e)
+	case order.CreatePlain:
+		l.create(cmd.Plain.Params(), cmd.Plain.Type, cmd.Plain.TimeInForce, cmd, &e)
+	case order.Cancel, order.Pause, order.Resume, order.Amend:
+		l.change(cmd, &e)
 	default:
 		return errors.New("unknown command " + string(cmd.Type))
 	}
@@ -122,8 +122,43 @@ func (l *ledger) balances() []order.Balance {
 	return []order.Balance{{Asset: "USDT", Total: l.usdt, Available: l.usdt}}
 }
 
-func (l *ledger) create(cmd *order.Command, e *order.Event) {
-	p := *cmd.TWAP
+func (l *ledger) change(cmd *order.Command, e *order.Event) {
+	o := l.orders[cmd.OrderID]
+	refuse := func(kind order.RejectionKind, code string) {
+		e.Type, e.Rejection = order.CommandRejected, &order.Rejection{Kind: kind, Code: code, Detail: "not now"}
+	}
+	switch {
+	case o.Status.Ended():
+		refuse(order.Conflict, "order_ended")
+		return
+	case cmd.Type == order.Cancel:
+		o.Status, o.Reason, e.Type = order.Canceled, order.EndUser, order.OrderEnded
+	case cmd.Type == order.Pause && o.Status == order.Paused:
+		refuse(order.Conflict, "already_paused")
+		return
+	case cmd.Type == order.Pause:
+		o.Status, e.Type = order.Paused, order.OrderPaused
+	case cmd.Type == order.Resume:
+		o.Status, e.Type = order.Active, order.OrderResumed
+	case cmd.Amend.IfVersion != 0 && cmd.Amend.IfVersion != o.Version:
+		refuse(order.Changed, "version_mismatch")
+		return
+	default:
+		if q := cmd.Amend.Quantity; q != nil {
+			o.Quantity = *q
+		}
+		e.Type, e.Amend = order.OrderAmended, cmd.Amend
+		e.Schedule = []order.Planned{{K: 2, DueAt: o.EndsAt, Quantity: o.Quantity}}
+	}
+	o.Version++
+	e.Order = ptr(*o)
+}
+
+func (l *ledger) create(p order.Params, kind order.Type, tif order.TimeInForce, cmd *order.Command, e *order.Event) {
+	if l.orders[cmd.OrderID] != nil {
+		e.Type, e.Rejection = order.CommandRejected, &order.Rejection{Kind: order.Conflict, Code: "token_id_exists", Detail: "taken"}
+		return
+	}
 	if l.usdt.Less(p.Quantity) {
 		e.Type, e.Rejection = order.CommandRejected, &order.Rejection{
 			Kind: order.Invalid, Code: "insufficient_funds", Detail: "not enough",
@@ -136,7 +171,7 @@ func (l *ledger) create(cmd *order.Command, e *order.Event) {
 	}
 	now := time.Now().UTC()
 	o := order.Order{
-		ID: cmd.OrderID, TokenID: p.TokenID, Type: order.TWAP, Symbol: p.Symbol, Exchanges: []market.Exchange{"binance", "kraken"}, Side: p.Side,
+		ID: cmd.OrderID, TokenID: p.TokenID, Type: kind, TimeInForce: tif, Symbol: p.Symbol, Exchanges: []market.Exchange{"binance", "kraken"}, Side: p.Side,
 		Status: order.Active, Quantity: p.Quantity, RemainingQuantity: p.Quantity, CreatedAt: now, StartsAt: now,
 		EndsAt: now.Add(time.Duration(p.DurationSeconds) * time.Second), SlicesTotal: 2, Version: 1, Params: p, Market: "sim",
 	}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -18,25 +19,68 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for CancelOrdersParamsStatus.
+const (
+	CancelOrdersParamsStatusOpen CancelOrdersParamsStatus = "open"
+)
+
+// Valid indicates whether the value is a known member of the CancelOrdersParamsStatus enum.
+func (e CancelOrdersParamsStatus) Valid() bool {
+	switch e {
+	case CancelOrdersParamsStatusOpen:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListOrdersParamsStatus.
 const (
-	All    ListOrdersParamsStatus = "all"
-	Closed ListOrdersParamsStatus = "closed"
-	Open   ListOrdersParamsStatus = "open"
+	ListOrdersParamsStatusAll    ListOrdersParamsStatus = "all"
+	ListOrdersParamsStatusClosed ListOrdersParamsStatus = "closed"
+	ListOrdersParamsStatusOpen   ListOrdersParamsStatus = "open"
 )
 
 // Valid indicates whether the value is a known member of the ListOrdersParamsStatus enum.
 func (e ListOrdersParamsStatus) Valid() bool {
 	switch e {
-	case All:
+	case ListOrdersParamsStatusAll:
 		return true
-	case Closed:
+	case ListOrdersParamsStatusClosed:
 		return true
-	case Open:
+	case ListOrdersParamsStatusOpen:
 		return true
 	default:
 		return false
 	}
+}
+
+// Defines values for GetReportParamsFormat.
+const (
+	Csv  GetReportParamsFormat = "csv"
+	Json GetReportParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the GetReportParamsFormat enum.
+func (e GetReportParamsFormat) Valid() bool {
+	switch e {
+	case Csv:
+		return true
+	case Json:
+		return true
+	default:
+		return false
+	}
+}
+
+// Amendment At least one change.
+type Amendment = amendRequest
+
+// Amount defines model for Amount.
+type Amount struct {
+	// Amount An exact decimal.
+	Amount Money  `json:"amount"`
+	Asset  string `json:"asset"`
 }
 
 // Balance defines model for Balance.
@@ -45,6 +89,9 @@ type Balance = order.Balance
 // BalanceList defines model for BalanceList.
 type BalanceList = balanceList
 
+// CanceledList defines model for CanceledList.
+type CanceledList = canceledList
+
 // Decimal An exact decimal of at most 38 digits. Requests may send a number; answers are always strings.
 //
 // Examples: 0.1
@@ -52,6 +99,27 @@ type Decimal = decimal.Decimal
 
 // Deposit defines model for Deposit.
 type Deposit = order.Amount
+
+// Estimate What a quantity would cost on given books, in the quote asset; costs are positive.
+type Estimate struct {
+	// AveragePrice An exact decimal, or null where it is not known.
+	AveragePrice *MaybeMoney `json:"average_price"`
+
+	// Cost An exact decimal, or null where it is not known.
+	Cost *MaybeMoney `json:"cost"`
+
+	// Fees An exact decimal, or null where it is not known.
+	Fees *MaybeMoney `json:"fees"`
+
+	// FillRatio An exact decimal, or null where it is not known.
+	FillRatio *MaybeMoney `json:"fill_ratio"`
+
+	// SlippageBps An exact decimal, or null where it is not known.
+	SlippageBps *MaybeMoney `json:"slippage_bps"`
+
+	// SlippageCost An exact decimal, or null where it is not known.
+	SlippageCost *MaybeMoney `json:"slippage_cost"`
+}
 
 // ExchangeList defines model for ExchangeList.
 type ExchangeList = exchangeList
@@ -122,17 +190,27 @@ type PairSymbol = string
 // Pending The request is kept and will be answered by the account's owner.
 type Pending = pending
 
+// PlainOrder defines model for PlainOrder.
+type PlainOrder = plainRequest
+
 // Planned defines model for Planned.
 type Planned = order.Planned
 
 // PlannedOrder An order with its planned schedule.
 type PlannedOrder = plannedOrder
 
+// Preview defines model for Preview.
+type Preview = previewAnswer
+
 // Problem defines model for Problem.
 type Problem = problem
 
 // Registered defines model for Registered.
 type Registered = registered
+
+// Report The execution-quality report. Costs are positive; prices have 8 decimals, basis points 4, ratios 6. Null: not known,
+// or nothing to divide by.
+type Report = reportAnswer
 
 // TWAP defines model for TWAP.
 type TWAP = twapRequest
@@ -203,6 +281,15 @@ type GetOrderbookParams struct {
 	Depth *int `form:"depth,omitempty" json:"depth,omitempty"`
 }
 
+// CancelOrdersParams defines parameters for CancelOrders.
+type CancelOrdersParams struct {
+	// Status Which orders; required, so that a forgotten id cancels nothing.
+	Status CancelOrdersParamsStatus `form:"status" json:"status"`
+}
+
+// CancelOrdersParamsStatus defines parameters for CancelOrders.
+type CancelOrdersParamsStatus string
+
 // ListOrdersParams defines parameters for ListOrders.
 type ListOrdersParams struct {
 	Status  *ListOrdersParamsStatus `form:"status,omitempty" json:"status,omitempty"`
@@ -217,10 +304,22 @@ type ListOrdersParams struct {
 // ListOrdersParamsStatus defines parameters for ListOrders.
 type ListOrdersParamsStatus string
 
+// CreateOrderParams defines parameters for CreateOrder.
+type CreateOrderParams struct {
+	// IdempotencyKey A repetition with the same key is answered with the stored answer and changes nothing.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // CreateTWAPParams defines parameters for CreateTWAP.
 type CreateTWAPParams struct {
 	// IdempotencyKey A repetition with the same key is answered with the stored answer and changes nothing.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// AmendOrderParams defines parameters for AmendOrder.
+type AmendOrderParams struct {
+	// IfMatch The order's `ETag`: 412 if it has changed since. `*` or nothing: whatever it is now.
+	IfMatch *string `json:"If-Match,omitempty"`
 }
 
 // ListExecutionsParams defines parameters for ListExecutions.
@@ -231,14 +330,32 @@ type ListExecutionsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// GetReportParams defines parameters for GetReport.
+type GetReportParams struct {
+	// Format Without it the `Accept` header decides; JSON unless that asks for `text/csv`.
+	Format *GetReportParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+}
+
+// GetReportParamsFormat defines parameters for GetReport.
+type GetReportParamsFormat string
+
 // DepositJSONRequestBody defines body for Deposit for application/json ContentType.
 type DepositJSONRequestBody = Deposit
 
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = Login
 
+// CreateOrderJSONRequestBody defines body for CreateOrder for application/json ContentType.
+type CreateOrderJSONRequestBody = PlainOrder
+
 // CreateTWAPJSONRequestBody defines body for CreateTWAP for application/json ContentType.
 type CreateTWAPJSONRequestBody = TWAP
+
+// PreviewTWAPJSONRequestBody defines body for PreviewTWAP for application/json ContentType.
+type PreviewTWAPJSONRequestBody = TWAP
+
+// AmendOrderJSONRequestBody defines body for AmendOrder for application/json ContentType.
+type AmendOrderJSONRequestBody = Amendment
 
 // RegisterJSONRequestBody defines body for Register for application/json ContentType.
 type RegisterJSONRequestBody = NewUser
@@ -275,21 +392,42 @@ type ServerInterface interface {
 	// GetOrderbook The current book of an exchange, or of `all`
 	// (GET /orderbook/{exchange}/{symbol})
 	GetOrderbook(ctx echo.Context, exchange Exchange, symbol Symbol, params GetOrderbookParams) error
+	// CancelOrders Cancel all open orders; what was reserved comes back
+	// (DELETE /orders)
+	CancelOrders(ctx echo.Context, params CancelOrdersParams) error
 	// ListOrders The caller's orders, newest first
 	// (GET /orders)
 	ListOrders(ctx echo.Context, params ListOrdersParams) error
+	// CreateOrder A market or limit order
+	// (POST /orders)
+	CreateOrder(ctx echo.Context, params CreateOrderParams) error
 	// CreateTWAP Work a quantity in equal slices over a window of time
 	// (POST /orders/twap)
 	CreateTWAP(ctx echo.Context, params CreateTWAPParams) error
+	// PreviewTWAP What would come of a TWAP order on the books of now; changes nothing
+	// (POST /orders/twap/preview)
+	PreviewTWAP(ctx echo.Context) error
 	// CancelOrder Cancel; what was reserved comes back
 	// (DELETE /orders/{token_id})
 	CancelOrder(ctx echo.Context, tokenId TokenID) error
 	// GetOrder One order in full
 	// (GET /orders/{token_id})
 	GetOrder(ctx echo.Context, tokenId TokenID) error
+	// AmendOrder Change the part of an order that is not filled yet
+	// (PUT /orders/{token_id})
+	AmendOrder(ctx echo.Context, tokenId TokenID, params AmendOrderParams) error
 	// ListExecutions Every fill, oldest first, with the book level it was taken from
 	// (GET /orders/{token_id}/executions)
 	ListExecutions(ctx echo.Context, tokenId TokenID, params ListExecutionsParams) error
+	// PauseOrder Send nothing until it is resumed; the window goes on
+	// (POST /orders/{token_id}/pause)
+	PauseOrder(ctx echo.Context, tokenId TokenID) error
+	// GetReport What the execution cost and why
+	// (GET /orders/{token_id}/report)
+	GetReport(ctx echo.Context, tokenId TokenID, params GetReportParams) error
+	// ResumeOrder Go on after a pause, catching up as the order says
+	// (POST /orders/{token_id}/resume)
+	ResumeOrder(ctx echo.Context, tokenId TokenID) error
 	// GetReadiness 200 when bus, state and at least one market feed answer
 	// (GET /readyz)
 	GetReadiness(ctx echo.Context) error
@@ -501,6 +639,24 @@ func (w *ServerInterfaceWrapper) GetOrderbook(ctx echo.Context) error {
 	return err
 }
 
+// CancelOrders converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelOrders(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelOrdersParams
+	// ------------- Required query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelOrders(ctx, params)
+	return err
+}
+
 // ListOrders converts echo context to params.
 func (w *ServerInterfaceWrapper) ListOrders(ctx echo.Context) error {
 	var err error
@@ -547,6 +703,35 @@ func (w *ServerInterfaceWrapper) ListOrders(ctx echo.Context) error {
 	return err
 }
 
+// CreateOrder converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateOrder(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateOrderParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateOrder(ctx, params)
+	return err
+}
+
 // CreateTWAP converts echo context to params.
 func (w *ServerInterfaceWrapper) CreateTWAP(ctx echo.Context) error {
 	var err error
@@ -573,6 +758,15 @@ func (w *ServerInterfaceWrapper) CreateTWAP(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CreateTWAP(ctx, params)
+	return err
+}
+
+// PreviewTWAP converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewTWAP(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewTWAP(ctx)
 	return err
 }
 
@@ -608,6 +802,42 @@ func (w *ServerInterfaceWrapper) GetOrder(ctx echo.Context) error {
 	return err
 }
 
+// AmendOrder converts echo context to params.
+func (w *ServerInterfaceWrapper) AmendOrder(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token_id" -------------
+	var tokenId TokenID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token_id", ctx.Param("token_id"), &tokenId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AmendOrderParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AmendOrder(ctx, tokenId, params)
+	return err
+}
+
 // ListExecutions converts echo context to params.
 func (w *ServerInterfaceWrapper) ListExecutions(ctx echo.Context) error {
 	var err error
@@ -637,6 +867,63 @@ func (w *ServerInterfaceWrapper) ListExecutions(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListExecutions(ctx, tokenId, params)
+	return err
+}
+
+// PauseOrder converts echo context to params.
+func (w *ServerInterfaceWrapper) PauseOrder(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token_id" -------------
+	var tokenId TokenID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token_id", ctx.Param("token_id"), &tokenId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PauseOrder(ctx, tokenId)
+	return err
+}
+
+// GetReport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetReport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token_id" -------------
+	var tokenId TokenID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token_id", ctx.Param("token_id"), &tokenId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetReportParams
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetReport(ctx, tokenId, params)
+	return err
+}
+
+// ResumeOrder converts echo context to params.
+func (w *ServerInterfaceWrapper) ResumeOrder(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "token_id" -------------
+	var tokenId TokenID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token_id", ctx.Param("token_id"), &tokenId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResumeOrder(ctx, tokenId)
 	return err
 }
 
@@ -727,9 +1014,16 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/deposit", wrapper.Deposit, options.OperationMiddlewares["deposit"]...)
 	router.GET(options.BaseURL+"/balance", wrapper.GetBalance, options.OperationMiddlewares["getBalance"]...)
 	router.POST(options.BaseURL+"/orders/twap", wrapper.CreateTWAP, options.OperationMiddlewares["createTWAP"]...)
+	router.POST(options.BaseURL+"/orders/twap/preview", wrapper.PreviewTWAP, options.OperationMiddlewares["previewTWAP"]...)
+	router.DELETE(options.BaseURL+"/orders", wrapper.CancelOrders, options.OperationMiddlewares["cancelOrders"]...)
 	router.GET(options.BaseURL+"/orders", wrapper.ListOrders, options.OperationMiddlewares["listOrders"]...)
+	router.POST(options.BaseURL+"/orders", wrapper.CreateOrder, options.OperationMiddlewares["createOrder"]...)
 	router.DELETE(options.BaseURL+"/orders/:token_id", wrapper.CancelOrder, options.OperationMiddlewares["cancelOrder"]...)
 	router.GET(options.BaseURL+"/orders/:token_id", wrapper.GetOrder, options.OperationMiddlewares["getOrder"]...)
+	router.PUT(options.BaseURL+"/orders/:token_id", wrapper.AmendOrder, options.OperationMiddlewares["amendOrder"]...)
+	router.POST(options.BaseURL+"/orders/:token_id/pause", wrapper.PauseOrder, options.OperationMiddlewares["pauseOrder"]...)
+	router.POST(options.BaseURL+"/orders/:token_id/resume", wrapper.ResumeOrder, options.OperationMiddlewares["resumeOrder"]...)
+	router.GET(options.BaseURL+"/orders/:token_id/report", wrapper.GetReport, options.OperationMiddlewares["getReport"]...)
 	router.GET(options.BaseURL+"/orders/:token_id/executions", wrapper.ListExecutions, options.OperationMiddlewares["listExecutions"]...)
 
 }
@@ -1136,6 +1430,49 @@ func (response GetOrderbookdefaultApplicationProblemPlusJSONResponse) VisitGetOr
 	return err
 }
 
+type CancelOrdersRequestObject struct {
+	Params CancelOrdersParams
+}
+
+type CancelOrdersResponseObject interface {
+	VisitCancelOrdersResponse(w http.ResponseWriter) error
+}
+
+type CancelOrders200JSONResponse CanceledList
+
+func (response CancelOrders200JSONResponse) VisitCancelOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelOrdersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response CancelOrdersdefaultApplicationProblemPlusJSONResponse) VisitCancelOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListOrdersRequestObject struct {
 	Params ListOrdersParams
 }
@@ -1165,6 +1502,92 @@ type ListOrdersdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListOrdersdefaultApplicationProblemPlusJSONResponse) VisitListOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOrderRequestObject struct {
+	Params CreateOrderParams
+	Body   *CreateOrderJSONRequestBody
+}
+
+type CreateOrderResponseObject interface {
+	VisitCreateOrderResponse(w http.ResponseWriter) error
+}
+
+type CreateOrder201ResponseHeaders struct {
+	ETag                *string
+	IdempotencyReplayed *string
+	Location            *string
+}
+
+type CreateOrder201JSONResponse struct {
+	Body    PlannedOrder
+	Headers CreateOrder201ResponseHeaders
+}
+
+func (response CreateOrder201JSONResponse) VisitCreateOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOrder202ResponseHeaders struct {
+	Location *string
+}
+
+type CreateOrder202JSONResponse struct {
+	Body    Pending
+	Headers CreateOrder202ResponseHeaders
+}
+
+func (response CreateOrder202JSONResponse) VisitCreateOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateOrderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response CreateOrderdefaultApplicationProblemPlusJSONResponse) VisitCreateOrderResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1251,6 +1674,49 @@ type CreateTWAPdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateTWAPdefaultApplicationProblemPlusJSONResponse) VisitCreateTWAPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewTWAPRequestObject struct {
+	Body *PreviewTWAPJSONRequestBody
+}
+
+type PreviewTWAPResponseObject interface {
+	VisitPreviewTWAPResponse(w http.ResponseWriter) error
+}
+
+type PreviewTWAP200JSONResponse Preview
+
+func (response PreviewTWAP200JSONResponse) VisitPreviewTWAPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewTWAPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response PreviewTWAPdefaultApplicationProblemPlusJSONResponse) VisitPreviewTWAPResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1395,6 +1861,85 @@ func (response GetOrderdefaultApplicationProblemPlusJSONResponse) VisitGetOrderR
 	return err
 }
 
+type AmendOrderRequestObject struct {
+	TokenId TokenID `json:"token_id"`
+	Params  AmendOrderParams
+	Body    *AmendOrderJSONRequestBody
+}
+
+type AmendOrderResponseObject interface {
+	VisitAmendOrderResponse(w http.ResponseWriter) error
+}
+
+type AmendOrder200ResponseHeaders struct {
+	ETag *string
+}
+
+type AmendOrder200JSONResponse struct {
+	Body    PlannedOrder
+	Headers AmendOrder200ResponseHeaders
+}
+
+func (response AmendOrder200JSONResponse) VisitAmendOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AmendOrder202ResponseHeaders struct {
+	Location *string
+}
+
+type AmendOrder202JSONResponse struct {
+	Body    Pending
+	Headers AmendOrder202ResponseHeaders
+}
+
+func (response AmendOrder202JSONResponse) VisitAmendOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AmendOrderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response AmendOrderdefaultApplicationProblemPlusJSONResponse) VisitAmendOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListExecutionsRequestObject struct {
 	TokenId TokenID `json:"token_id"`
 	Params  ListExecutionsParams
@@ -1425,6 +1970,238 @@ type ListExecutionsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListExecutionsdefaultApplicationProblemPlusJSONResponse) VisitListExecutionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseOrderRequestObject struct {
+	TokenId TokenID `json:"token_id"`
+}
+
+type PauseOrderResponseObject interface {
+	VisitPauseOrderResponse(w http.ResponseWriter) error
+}
+
+type PauseOrder200ResponseHeaders struct {
+	ETag *string
+}
+
+type PauseOrder200JSONResponse struct {
+	Body    Order
+	Headers PauseOrder200ResponseHeaders
+}
+
+func (response PauseOrder200JSONResponse) VisitPauseOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseOrder202ResponseHeaders struct {
+	Location *string
+}
+
+type PauseOrder202JSONResponse struct {
+	Body    Pending
+	Headers PauseOrder202ResponseHeaders
+}
+
+func (response PauseOrder202JSONResponse) VisitPauseOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseOrderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response PauseOrderdefaultApplicationProblemPlusJSONResponse) VisitPauseOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReportRequestObject struct {
+	TokenId TokenID `json:"token_id"`
+	Params  GetReportParams
+}
+
+type GetReportResponseObject interface {
+	VisitGetReportResponse(w http.ResponseWriter) error
+}
+
+type GetReport200ResponseHeaders struct {
+	ContentDisposition *string
+}
+
+type GetReport200JSONResponse struct {
+	Body    Report
+	Headers GetReport200ResponseHeaders
+}
+
+func (response GetReport200JSONResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReport200TextcsvResponse struct {
+	Body          io.Reader
+	Headers       GetReport200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetReport200TextcsvResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetReportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response GetReportdefaultApplicationProblemPlusJSONResponse) VisitGetReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeOrderRequestObject struct {
+	TokenId TokenID `json:"token_id"`
+}
+
+type ResumeOrderResponseObject interface {
+	VisitResumeOrderResponse(w http.ResponseWriter) error
+}
+
+type ResumeOrder200ResponseHeaders struct {
+	ETag *string
+}
+
+type ResumeOrder200JSONResponse struct {
+	Body    Order
+	Headers ResumeOrder200ResponseHeaders
+}
+
+func (response ResumeOrder200JSONResponse) VisitResumeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeOrder202ResponseHeaders struct {
+	Location *string
+}
+
+type ResumeOrder202JSONResponse struct {
+	Body    Pending
+	Headers ResumeOrder202ResponseHeaders
+}
+
+func (response ResumeOrder202JSONResponse) VisitResumeOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeOrderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response ResumeOrderdefaultApplicationProblemPlusJSONResponse) VisitResumeOrderResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1596,21 +2373,42 @@ type StrictServerInterface interface {
 	// GetOrderbook The current book of an exchange, or of `all`
 	// (GET /orderbook/{exchange}/{symbol})
 	GetOrderbook(ctx context.Context, request GetOrderbookRequestObject) (GetOrderbookResponseObject, error)
+	// CancelOrders Cancel all open orders; what was reserved comes back
+	// (DELETE /orders)
+	CancelOrders(ctx context.Context, request CancelOrdersRequestObject) (CancelOrdersResponseObject, error)
 	// ListOrders The caller's orders, newest first
 	// (GET /orders)
 	ListOrders(ctx context.Context, request ListOrdersRequestObject) (ListOrdersResponseObject, error)
+	// CreateOrder A market or limit order
+	// (POST /orders)
+	CreateOrder(ctx context.Context, request CreateOrderRequestObject) (CreateOrderResponseObject, error)
 	// CreateTWAP Work a quantity in equal slices over a window of time
 	// (POST /orders/twap)
 	CreateTWAP(ctx context.Context, request CreateTWAPRequestObject) (CreateTWAPResponseObject, error)
+	// PreviewTWAP What would come of a TWAP order on the books of now; changes nothing
+	// (POST /orders/twap/preview)
+	PreviewTWAP(ctx context.Context, request PreviewTWAPRequestObject) (PreviewTWAPResponseObject, error)
 	// CancelOrder Cancel; what was reserved comes back
 	// (DELETE /orders/{token_id})
 	CancelOrder(ctx context.Context, request CancelOrderRequestObject) (CancelOrderResponseObject, error)
 	// GetOrder One order in full
 	// (GET /orders/{token_id})
 	GetOrder(ctx context.Context, request GetOrderRequestObject) (GetOrderResponseObject, error)
+	// AmendOrder Change the part of an order that is not filled yet
+	// (PUT /orders/{token_id})
+	AmendOrder(ctx context.Context, request AmendOrderRequestObject) (AmendOrderResponseObject, error)
 	// ListExecutions Every fill, oldest first, with the book level it was taken from
 	// (GET /orders/{token_id}/executions)
 	ListExecutions(ctx context.Context, request ListExecutionsRequestObject) (ListExecutionsResponseObject, error)
+	// PauseOrder Send nothing until it is resumed; the window goes on
+	// (POST /orders/{token_id}/pause)
+	PauseOrder(ctx context.Context, request PauseOrderRequestObject) (PauseOrderResponseObject, error)
+	// GetReport What the execution cost and why
+	// (GET /orders/{token_id}/report)
+	GetReport(ctx context.Context, request GetReportRequestObject) (GetReportResponseObject, error)
+	// ResumeOrder Go on after a pause, catching up as the order says
+	// (POST /orders/{token_id}/resume)
+	ResumeOrder(ctx context.Context, request ResumeOrderRequestObject) (ResumeOrderResponseObject, error)
 	// GetReadiness 200 when bus, state and at least one market feed answer
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
@@ -1902,6 +2700,31 @@ func (sh *strictHandler) GetOrderbook(ctx echo.Context, exchange Exchange, symbo
 	return nil
 }
 
+// CancelOrders operation middleware
+func (sh *strictHandler) CancelOrders(ctx echo.Context, params CancelOrdersParams) error {
+	var request CancelOrdersRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelOrders(ctx.Request().Context(), request.(CancelOrdersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelOrders")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelOrdersResponseObject); ok {
+		return validResponse.VisitCancelOrdersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListOrders operation middleware
 func (sh *strictHandler) ListOrders(ctx echo.Context, params ListOrdersParams) error {
 	var request ListOrdersRequestObject
@@ -1921,6 +2744,54 @@ func (sh *strictHandler) ListOrders(ctx echo.Context, params ListOrdersParams) e
 		return err
 	} else if validResponse, ok := response.(ListOrdersResponseObject); ok {
 		return validResponse.VisitListOrdersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateOrder operation middleware
+func (sh *strictHandler) CreateOrder(ctx echo.Context, params CreateOrderParams) error {
+	var request CreateOrderRequestObject
+
+	request.Params = params
+
+	var body CreateOrderJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateOrder(ctx.Request().Context(), request.(CreateOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateOrderResponseObject); ok {
+		return validResponse.VisitCreateOrderResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -1969,6 +2840,52 @@ func (sh *strictHandler) CreateTWAP(ctx echo.Context, params CreateTWAPParams) e
 		return err
 	} else if validResponse, ok := response.(CreateTWAPResponseObject); ok {
 		return validResponse.VisitCreateTWAPResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewTWAP operation middleware
+func (sh *strictHandler) PreviewTWAP(ctx echo.Context) error {
+	var request PreviewTWAPRequestObject
+
+	var body PreviewTWAPJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewTWAP(ctx.Request().Context(), request.(PreviewTWAPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewTWAP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewTWAPResponseObject); ok {
+		return validResponse.VisitPreviewTWAPResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2025,6 +2942,55 @@ func (sh *strictHandler) GetOrder(ctx echo.Context, tokenId TokenID) error {
 	return nil
 }
 
+// AmendOrder operation middleware
+func (sh *strictHandler) AmendOrder(ctx echo.Context, tokenId TokenID, params AmendOrderParams) error {
+	var request AmendOrderRequestObject
+
+	request.TokenId = tokenId
+	request.Params = params
+
+	var body AmendOrderJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AmendOrder(ctx.Request().Context(), request.(AmendOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AmendOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AmendOrderResponseObject); ok {
+		return validResponse.VisitAmendOrderResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListExecutions operation middleware
 func (sh *strictHandler) ListExecutions(ctx echo.Context, tokenId TokenID, params ListExecutionsParams) error {
 	var request ListExecutionsRequestObject
@@ -2045,6 +3011,82 @@ func (sh *strictHandler) ListExecutions(ctx echo.Context, tokenId TokenID, param
 		return err
 	} else if validResponse, ok := response.(ListExecutionsResponseObject); ok {
 		return validResponse.VisitListExecutionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PauseOrder operation middleware
+func (sh *strictHandler) PauseOrder(ctx echo.Context, tokenId TokenID) error {
+	var request PauseOrderRequestObject
+
+	request.TokenId = tokenId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PauseOrder(ctx.Request().Context(), request.(PauseOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PauseOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PauseOrderResponseObject); ok {
+		return validResponse.VisitPauseOrderResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetReport operation middleware
+func (sh *strictHandler) GetReport(ctx echo.Context, tokenId TokenID, params GetReportParams) error {
+	var request GetReportRequestObject
+
+	request.TokenId = tokenId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetReport(ctx.Request().Context(), request.(GetReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetReportResponseObject); ok {
+		return validResponse.VisitGetReportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResumeOrder operation middleware
+func (sh *strictHandler) ResumeOrder(ctx echo.Context, tokenId TokenID) error {
+	var request ResumeOrderRequestObject
+
+	request.TokenId = tokenId
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeOrder(ctx.Request().Context(), request.(ResumeOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResumeOrderResponseObject); ok {
+		return validResponse.VisitResumeOrderResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -35,74 +35,135 @@ func (c *choice) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &(*c)[0])
 }
 
+// plainRequest is order.Plain as a client writes it.
+type plainRequest struct {
+	order.Plain
+	Exchange choice `json:"exchange"`
+}
+
+// wish is an order that a client wants.
+type wish struct {
+	command     *order.Command    // without an id
+	params      order.Params      // as the order will have them
+	tif         order.TimeInForce // of a plain order
+	instruments []market.Instrument
+	key         *string // Idempotency-Key
+}
+
+// outcome is what became of a wish; nil fields of an order that is not decided on yet.
+type outcome struct {
+	planned  *plannedOrder
+	replayed bool
+}
+
 // CreateTWAP has an order decided on by the account's owner.
 func (s *server) CreateTWAP(ctx context.Context, req CreateTWAPRequestObject) (CreateTWAPResponseObject, error) {
 	p, instruments, err := s.params(ctx, req.Body)
 	if err != nil {
 		return nil, err
 	}
-	id := caller(ctx).Account
-	// Two requests for one order, one after the other: the second is told about the first.
-	done, err := s.turns.take(ctx, string(order.NewID(id, p.TokenID)))
+	got, err := s.create(ctx, &wish{
+		command: &order.Command{Type: order.CreateTWAP, TWAP: &p}, params: p, instruments: instruments, key: req.Params.IdempotencyKey,
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case got.planned == nil:
+		return CreateTWAP202JSONResponse{
+			Body: pendingOf(p.TokenID), Headers: CreateTWAP202ResponseHeaders{Location: location(p.TokenID)},
+		}, nil
+	}
+	return CreateTWAP201JSONResponse{Body: *got.planned, Headers: CreateTWAP201ResponseHeaders{
+		Location: location(p.TokenID), ETag: etag(&got.planned.Order), IdempotencyReplayed: mark(got.replayed),
+	}}, nil
+}
+
+// CreateOrder has a market or limit order decided on by the account's owner.
+func (s *server) CreateOrder(ctx context.Context, req CreateOrderRequestObject) (CreateOrderResponseObject, error) {
+	p, instruments, err := s.plain(ctx, req.Body)
 	if err != nil {
 		return nil, err
+	}
+	got, err := s.create(ctx, &wish{
+		command: &order.Command{Type: order.CreatePlain, Plain: &p}, params: p.Params(), tif: p.TimeInForce, instruments: instruments,
+		key: req.Params.IdempotencyKey,
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case got.planned == nil:
+		return CreateOrder202JSONResponse{
+			Body: pendingOf(p.TokenID), Headers: CreateOrder202ResponseHeaders{Location: location(p.TokenID)},
+		}, nil
+	}
+	return CreateOrder201JSONResponse{Body: *got.planned, Headers: CreateOrder201ResponseHeaders{
+		Location: location(p.TokenID), ETag: etag(&got.planned.Order), IdempotencyReplayed: mark(got.replayed),
+	}}, nil
+}
+
+// create sends the command of a wish, once, and waits for what becomes of it.
+func (s *server) create(ctx context.Context, w *wish) (outcome, error) {
+	id, cmd := caller(ctx).Account, w.command
+	cmd.Account, cmd.OrderID = id, order.NewID(id, w.params.TokenID)
+	// Two requests for one order, one after the other: the second is told about the first.
+	done, err := s.turns.take(ctx, string(cmd.OrderID))
+	if err != nil {
+		return outcome{}, err
 	}
 	defer done()
 	account, err := s.Accounts.Open(ctx, id)
 	if err != nil {
-		return nil, err
+		return outcome{}, err
 	}
 	defer s.Accounts.Close(account)
-	cmd := &order.Command{Account: id, Type: order.CreateTWAP, OrderID: order.NewID(id, p.TokenID), TWAP: &p}
-	if key := req.Params.IdempotencyKey; key != nil {
-		cmd.ID = order.CommandID(id, order.CreateTWAP, clientKey(*key))
+	if w.key != nil {
+		cmd.ID = order.CommandID(id, cmd.Type, clientKey(*w.key))
 	} else {
 		if _, exists := account.Order(cmd.OrderID); exists {
-			return nil, s.exists(ctx, account, &p)
+			return outcome{}, s.exists(ctx, account, w)
 		}
-		cmd.ID = nextTry(account, p.TokenID)
+		cmd.ID = nextTry(account, cmd.Type, w.params.TokenID)
 	}
 	if account.Answer(cmd.ID) == nil {
-		if err := s.awaitBook(ctx, instruments); err != nil {
-			return nil, err
+		if err := s.awaitBook(ctx, w.instruments); err != nil {
+			return outcome{}, err
 		}
 	}
 	answer, replayed, err := s.do(ctx, cmd)
-	switch {
-	case err != nil:
-		return nil, err
-	case answer == nil:
-		return CreateTWAP202JSONResponse{
-			Body:    pending{Status: "pending", TokenID: p.TokenID, Location: *location(p.TokenID)},
-			Headers: CreateTWAP202ResponseHeaders{Location: location(p.TokenID)},
-		}, nil
+	if err != nil || answer == nil {
+		return outcome{}, err
 	}
-	return s.created(ctx, account, &p, answer, replayed)
+	return s.created(ctx, account, w, answer, replayed)
 }
 
-func (s *server) created(ctx context.Context, account *view.Account, p *order.Params, answer *view.Answer, replayed bool) (CreateTWAPResponseObject, error) {
+func (s *server) created(ctx context.Context, account *view.Account, w *wish, answer *view.Answer, replayed bool) (outcome, error) {
 	switch {
 	case answer.Rejection != nil && answer.Rejection.Code == "token_id_exists":
-		return nil, s.exists(ctx, account, p)
+		return outcome{}, s.exists(ctx, account, w)
 	case answer.Rejection != nil:
-		return nil, refusal(answer.Rejection)
+		return outcome{}, refusal(answer.Rejection)
 	case answer.Order == nil:
-		return nil, fmt.Errorf("order %s was accepted by an event without it", answer.OrderID)
-	case !same(&answer.Order.Params, p):
+		return outcome{}, fmt.Errorf("order %s was accepted by an event without it", answer.OrderID)
+	case !w.same(answer.Order):
 		if replayed {
-			return nil, newProblem(http.StatusUnprocessableEntity, "idempotency_key_reused", "the key was used for another order")
+			return outcome{}, newProblem(http.StatusUnprocessableEntity, "idempotency_key_reused", "the key was used for another order")
 		}
-		return nil, s.exists(ctx, account, p) // another gateway was quicker with the same token_id
+		return outcome{}, s.exists(ctx, account, w) // another gateway was quicker with the same token_id
 	}
 	detail, _, err := account.Detail(ctx, answer.Order.ID)
 	if err != nil {
-		return nil, err
+		return outcome{}, err
 	}
-	planned := plannedOrder{Summary: detail.Summary, Schedule: detail.Schedule}
+	planned := planOf(detail)
 	planned.Order = *answer.Order // as it was accepted, whatever has happened since
-	return CreateTWAP201JSONResponse{Body: planned, Headers: CreateTWAP201ResponseHeaders{
-		Location: location(p.TokenID), ETag: etag(answer.Order), IdempotencyReplayed: mark(replayed),
-	}}, nil
+	return outcome{&planned, replayed}, nil
+}
+
+func planOf(d view.Detail) plannedOrder {
+	if d.Schedule == nil {
+		d.Schedule = []order.Planned{}
+	}
+	return plannedOrder{Summary: d.Summary, Schedule: d.Schedule}
 }
 
 // params turns a request into parameters with canonical names, and finds the instruments they mean.
@@ -111,10 +172,26 @@ func (s *server) params(ctx context.Context, req *twapRequest) (order.Params, []
 	if req.Exchange != nil {
 		p.Exchanges = slices.Sorted(slices.Values(req.Exchange))
 	}
-	faults := p.Validate(time.Now())
+	instruments, err := s.resolve(ctx, p.Exchanges, &p.Symbol, p.Validate(time.Now()))
+	return p, instruments, err
+}
+
+// plain does the same for a market or limit order.
+func (s *server) plain(ctx context.Context, req *plainRequest) (order.Plain, []market.Instrument, error) {
+	p := req.Plain
+	if req.Exchange != nil {
+		p.Exchanges = slices.Sorted(slices.Values(req.Exchange))
+	}
+	p.SetDefaults()
+	instruments, err := s.resolve(ctx, p.Exchanges, &p.Symbol, p.Validate(time.Now()))
+	return p, instruments, err
+}
+
+// resolve finds the instruments that an order means and makes its symbol canonical, unless it has faults.
+func (s *server) resolve(ctx context.Context, exchanges []market.Exchange, symbol *market.Symbol, faults []order.FieldError) ([]market.Instrument, error) {
 	// The symbol may be an exchange's own spelling, which only the exchange's list can judge.
 	faults = slices.DeleteFunc(faults, func(f order.FieldError) bool { return f.Field == "symbol" })
-	for _, e := range p.Exchanges {
+	for _, e := range exchanges {
 		if _, err := market.ParseExchange(string(e)); err != nil {
 			continue // all, or told by Validate
 		}
@@ -123,19 +200,19 @@ func (s *server) params(ctx context.Context, req *twapRequest) (order.Params, []
 		}
 	}
 	if len(faults) > 0 {
-		return p, nil, invalid(faults)
+		return nil, invalid(faults)
 	}
-	instruments, err := s.Catalog.Resolve(ctx, p.Exchanges, string(p.Symbol))
+	instruments, err := s.Catalog.Resolve(ctx, exchanges, string(*symbol))
 	if missing := (*view.NotFound)(nil); errors.As(err, &missing) {
 		told := invalid([]order.FieldError{{Field: missing.What, Detail: missing.Error()}})
 		told.CloseMatches = missing.Matches
-		return p, nil, told
+		return nil, told
 	}
 	if err != nil {
-		return p, nil, err
+		return nil, err
 	}
-	p.Symbol = instruments[0].Symbol
-	return p, instruments, nil
+	*symbol = instruments[0].Symbol
+	return instruments, nil
 }
 
 // awaitBook has the books collected and waits until one of them is live. If none is in time, that is for the account's
@@ -154,10 +231,10 @@ func (s *server) awaitBook(ctx context.Context, instruments []market.Instrument)
 
 // nextTry returns the id of the command that creates the order of a token_id. A refused try has used up its id, so the
 // next one gets another; all gateways see the same refusals and agree on it.
-func nextTry(account *view.Account, tokenID string) string {
+func nextTry(account *view.Account, verb order.CommandType, tokenID string) string {
 	key := tokenID
 	for n := 2; ; n++ {
-		id := order.CommandID(account.ID(), order.CreateTWAP, key)
+		id := order.CommandID(account.ID(), verb, key)
 		if a := account.Answer(id); a == nil || a.Rejection == nil {
 			return id
 		}
@@ -166,26 +243,30 @@ func nextTry(account *view.Account, tokenID string) string {
 }
 
 // exists is the problem of a token_id that is taken, with the order that has it.
-func (s *server) exists(ctx context.Context, account *view.Account, p *order.Params) error {
-	detail, ok, err := account.Detail(ctx, order.NewID(account.ID(), p.TokenID))
+func (s *server) exists(ctx context.Context, account *view.Account, w *wish) error {
+	detail, ok, err := account.Detail(ctx, w.command.OrderID)
 	if err != nil {
 		return err
 	}
-	told := newProblem(http.StatusConflict, "token_id_exists", fmt.Sprintf("there is an order %s already", p.TokenID))
+	told := newProblem(http.StatusConflict, "token_id_exists", fmt.Sprintf("there is an order %s already", w.params.TokenID))
 	if ok {
-		full, identical := fullOf(detail), same(&detail.Params, p)
+		full, identical := fullOf(detail), w.same(&detail.Order)
 		told.Order, told.Identical = &full, &identical
 	}
 	return told
 }
 
-// same reports whether an order was asked for with the parameters p. A seed that p leaves open was chosen for it.
-func same(accepted, p *order.Params) bool {
-	a := *accepted
-	if p.Seed == nil {
+// same reports whether an order is the one that was wished for. A seed that the wish leaves open was chosen for it.
+func (w *wish) same(o *order.Order) bool {
+	kind := order.TWAP
+	if w.command.Plain != nil {
+		kind = w.command.Plain.Type
+	}
+	a := o.Params
+	if w.params.Seed == nil {
 		a.Seed = nil
 	}
 	x, errX := json.Marshal(a)
-	y, errY := json.Marshal(p)
-	return errX == nil && errY == nil && bytes.Equal(x, y)
+	y, errY := json.Marshal(w.params)
+	return o.Type == kind && o.TimeInForce == w.tif && errX == nil && errY == nil && bytes.Equal(x, y)
 }

@@ -86,8 +86,8 @@ func (s *server) ListOrders(ctx context.Context, req ListOrdersRequestObject) (L
 	}
 	defer s.Accounts.Close(account)
 	orders, next := account.Orders(before, valueOr(p.Limit, 100), func(o *order.Order) bool {
-		status := valueOr(p.Status, All)
-		return (status == All || (status == Closed) == o.Status.Ended()) &&
+		status := valueOr(p.Status, ListOrdersParamsStatusAll)
+		return (status == ListOrdersParamsStatusAll || (status == ListOrdersParamsStatusClosed) == o.Status.Ended()) &&
 			(p.TokenId == nil || *p.TokenId == o.TokenID) && (symbol == "" || symbol == o.Symbol)
 	})
 	answer := ListOrders200JSONResponse{Orders: orders, NextCursor: cursor(next)}
@@ -165,36 +165,4 @@ func (s *server) ListExecutions(ctx context.Context, req ListExecutionsRequestOb
 	}
 	answer.Executions = append(answer.Executions, fills...)
 	return answer, nil
-}
-
-// CancelOrder asks the account's owner to cancel. Each request is a command of its own: whether there is still something
-// to cancel is the owner's to say.
-func (s *server) CancelOrder(ctx context.Context, req CancelOrderRequestObject) (CancelOrderResponseObject, error) {
-	if _, err := s.detail(ctx, req.TokenId); err != nil {
-		return nil, err
-	}
-	account := caller(ctx).Account
-	answer, _, err := s.do(ctx, &order.Command{
-		ID: order.CommandID(account, order.Cancel, randomKey()), Account: account, Type: order.Cancel,
-		OrderID: order.NewID(account, req.TokenId),
-	})
-	switch {
-	case err != nil:
-		return nil, err
-	case answer == nil:
-		return CancelOrder202JSONResponse{
-			Body:    pending{Status: "pending", TokenID: req.TokenId, Location: *location(req.TokenId)},
-			Headers: CancelOrder202ResponseHeaders{Location: location(req.TokenId)},
-		}, nil
-	case answer.Rejection != nil:
-		return nil, refusal(answer.Rejection)
-	}
-	detail, err := s.detail(ctx, req.TokenId)
-	if err != nil {
-		return nil, err
-	}
-	if answer.Order != nil {
-		detail.Order = *answer.Order
-	}
-	return CancelOrder200JSONResponse{Body: orderAnswer{detail.Summary}, Headers: CancelOrder200ResponseHeaders{ETag: etag(&detail.Order)}}, nil
 }

@@ -88,6 +88,7 @@ func newEcho(parts Parts) (*echo.Echo, error) {
 	for _, op := range c.operations {
 		checks[op.id] = []echo.MiddlewareFunc{wholePath, s.admit(op), op.validate}
 	}
+	checks["getReport"] = append(checks["getReport"], negotiate)
 	handlers := NewStrictHandler(s, nil)
 	RegisterHandlersWithOptions(e, handlers, RegisterHandlersOptions{BaseURL: versioned, OperationMiddlewares: checks})
 	RegisterHandlersWithOptions(&selected{Echo: e, contract: c}, handlers, RegisterHandlersOptions{OperationMiddlewares: checks})
@@ -108,7 +109,7 @@ func (s *selected) add(method, path string, h echo.HandlerFunc, m []echo.Middlew
 	return s.Add(method, path, h, m...)
 }
 
-// GET, POST and DELETE are the methods that the contract uses; PUT comes with amending.
+// GET, POST, PUT and DELETE are the methods that the contract uses. GET registers a route.
 func (s *selected) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
 	return s.add(http.MethodGet, path, h, m)
 }
@@ -116,6 +117,11 @@ func (s *selected) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc
 // POST registers a route; see GET.
 func (s *selected) POST(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
 	return s.add(http.MethodPost, path, h, m)
+}
+
+// PUT registers a route; see GET.
+func (s *selected) PUT(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	return s.add(http.MethodPut, path, h, m)
 }
 
 // DELETE registers a route; see GET.
