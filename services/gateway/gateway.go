@@ -23,6 +23,7 @@ import (
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/rest"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/stream"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/view"
+	"github.com/hourglass-trading/hourglass/services/gateway/web"
 )
 
 // The bounds of the HTTP server. A WebSocket leaves them behind when it is taken over.
@@ -138,7 +139,7 @@ func assemble(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger)
 			AccountRate: rate.Limit(limits.AccountPerSecond), AccountBurst: 2 * limits.AccountPerSecond,
 			AccessRate: perMinute(limits.AccessPerMinute), AccessBurst: max(1, limits.AccessPerMinute/2),
 		},
-		Kind: cfg.Market, Version: cfg.Version, Log: log,
+		Pages: web.FS(), Kind: cfg.Market, Version: cfg.Version, Log: log,
 	}
 	hub = stream.NewHub(stream.Config{Public: cfg.PublicStreams, Market: cfg.Market, Version: cfg.Version},
 		parts.Auth, parts.Catalog, parts.Market, parts.Accounts, log)

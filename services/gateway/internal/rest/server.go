@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -34,6 +35,7 @@ type Parts struct {
 	Statuses *view.Statuses
 	Accounts *view.Accounts
 	Stream   http.Handler                            // serves /ws, authentication included
+	Pages    fs.FS                                   // the dashboard as it was built; nil or without an index: a page says so
 	Ready    func(context.Context) map[string]string // what works ("ok") and what does not
 	Limits   Limits
 	Kind     string // live, sim or replay
@@ -93,6 +95,11 @@ func newEcho(parts Parts) (*echo.Echo, error) {
 	RegisterHandlersWithOptions(e, handlers, RegisterHandlersOptions{BaseURL: versioned, OperationMiddlewares: checks})
 	RegisterHandlersWithOptions(&selected{Echo: e, contract: c}, handlers, RegisterHandlersOptions{OperationMiddlewares: checks})
 	s.registerByHand(e, checks)
+	pages, err := newDashboard(parts.Pages)
+	if err != nil {
+		return nil, err
+	}
+	pages.register(e, s)
 	return e, nil
 }
 
