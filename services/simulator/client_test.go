@@ -1,16 +1,17 @@
 package simulator_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -111,73 +112,59 @@ func (s *socket) read() []byte {
 }
 
 // book is a client's order book, kept by the published rules and by nothing of the simulator's.
-type book struct {
-	bids, asks map[string]entry // by price without trailing zeros
+type book struct{ bids, asks *side }
+
+// side is in order, best first.
+type side struct {
+	sign   int64 // 1 for asks, -1 for bids
+	levels []entry
 }
 
 type entry struct {
 	price, qty string
-	value      *big.Rat
+	value      int64 // price times 10^12, times the sign
 }
 
-func newBook() *book { return &book{map[string]entry{}, map[string]entry{}} }
+func newBook() *book { return &book{&side{sign: -1}, &side{sign: 1}} }
 
-func (b *book) set(side map[string]entry, price, qty string) {
-	v, ok := new(big.Rat).SetString(price)
-	q, ok2 := new(big.Rat).SetString(qty)
-	if !ok || !ok2 {
+func (s *side) len() int { return len(s.levels) }
+
+func (b *book) set(s *side, price, qty string) {
+	whole, frac, _ := strings.Cut(price, ".")
+	v, err := strconv.ParseInt(whole+(frac + "000000000000")[:12], 10, 64)
+	if err != nil || len(strings.TrimRight(frac, "0")) > 12 {
 		panic("level " + price + " " + qty)
 	}
-	key := v.RatString()
-	if q.Sign() == 0 {
-		delete(side, key)
-		return
+	i, held := slices.BinarySearchFunc(s.levels, s.sign*v, func(e entry, v int64) int { return cmp.Compare(e.value, v) })
+	switch gone := strings.Trim(qty, "0.") == ""; {
+	case gone && held:
+		s.levels = slices.Delete(s.levels, i, i+1)
+	case gone:
+	case held:
+		s.levels[i] = entry{price, qty, s.sign * v}
+	default:
+		s.levels = slices.Insert(s.levels, i, entry{price, qty, s.sign * v})
 	}
-	side[key] = entry{price, qty, v}
 }
 
-func sorted(side map[string]entry, bids bool) []entry {
-	out := make([]entry, 0, len(side))
-	for _, e := range side {
-		out = append(out, e)
-	}
-	slices.SortFunc(out, func(a, b entry) int {
-		if bids {
-			a, b = b, a
-		}
-		return a.value.Cmp(b.value)
-	})
-	return out
-}
-
-func texts(side []entry) [][2]string {
-	out := make([][2]string, len(side))
-	for i, e := range side {
+func (s *side) texts() [][2]string {
+	out := make([][2]string, len(s.levels))
+	for i, e := range s.levels {
 		out[i] = [2]string{e.price, e.qty}
 	}
 	return out
 }
 
-func (b *book) levels() (bids, asks [][2]string) {
-	return texts(sorted(b.bids, true)), texts(sorted(b.asks, false))
-}
+func (b *book) levels() (bids, asks [][2]string) { return b.bids.texts(), b.asks.texts() }
 
 func (b *book) truncate(depth int) {
-	for _, side := range []struct {
-		m    map[string]entry
-		bids bool
-	}{{b.bids, true}, {b.asks, false}} {
-		if len(side.m) > depth {
-			for _, e := range sorted(side.m, side.bids)[depth:] {
-				delete(side.m, e.value.RatString())
-			}
-		}
+	for _, s := range []*side{b.bids, b.asks} {
+		s.levels = s.levels[:min(depth, len(s.levels))]
 	}
 }
 
 func (b *book) crossed() bool {
-	bids, asks := sorted(b.bids, true), sorted(b.asks, false)
-	return len(bids) > 0 && len(asks) > 0 && bids[0].value.Cmp(asks[0].value) >= 0
+	return b.bids.len() > 0 && b.asks.len() > 0 && -b.bids.levels[0].value >= b.asks.levels[0].value
 }
 
 func (b *book) checksum() uint32 {

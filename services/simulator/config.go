@@ -33,6 +33,8 @@ type Config struct {
 	Exchanges []string
 	// Symbols (as in BTC-USDT) are those offered; empty means all there are.
 	Symbols []string
+	// Admin, where not nil, is where faults and moods of the market are asked for. It must not be reachable for clients.
+	Admin net.Listener
 	// Log gets a line for each file of ReplayDir that is not played; nil means no such lines.
 	Log *slog.Logger
 }
@@ -84,8 +86,9 @@ func (c *Config) wants(exchange, symbol string) bool {
 // Process is the configuration of a process of its own.
 type Process struct {
 	Config
-	// Listen is where the exchanges' protocols are spoken, HealthListen where the process tells its health; empty means nowhere.
-	Listen, HealthListen string
+	// Listen is where the exchanges' protocols are spoken, HealthListen where the process tells its health, AdminListen where
+	// faults are asked for; empty means nowhere.
+	Listen, HealthListen, AdminListen string
 }
 
 // ParseConfig reads the configuration of a process:
@@ -97,6 +100,7 @@ type Process struct {
 //	HOURGLASS_SIM_EXCHANGES    comma-separated, those to offer; all
 //	HOURGLASS_SIM_SYMBOLS      comma-separated, those to offer; all
 //	HOURGLASS_LISTEN           127.0.0.1:9000
+//	HOURGLASS_SIMULATOR_ADMIN  address on which faults are asked for; nowhere
 //	HOURGLASS_HEALTH_LISTEN    see daemon.DefaultHealthListen
 //
 // Faults wrap daemon.ErrConfig and are reported together.
@@ -115,9 +119,12 @@ func ParseConfig(getenv func(string) string) (Process, error) {
 	if p.Speed, err = strconv.ParseFloat(l.String("HOURGLASS_SPEED", "1"), 64); err != nil {
 		l.Fault("HOURGLASS_SPEED", errors.New("not a number"))
 	}
-	p.Exchanges = l.List("HOURGLASS_SIM_EXCHANGES")
+	p.Exchanges = l.List("HOURGLASS_SIM_EXCHANGES", Exchanges()...)
 	p.Symbols = l.List("HOURGLASS_SIM_SYMBOLS")
 	p.Listen = l.Addr("HOURGLASS_LISTEN", "127.0.0.1:9000")
+	if l.String("HOURGLASS_SIMULATOR_ADMIN", "") != "" {
+		p.AdminListen = l.Addr("HOURGLASS_SIMULATOR_ADMIN", "")
+	}
 	p.HealthListen = l.Addr("HOURGLASS_HEALTH_LISTEN", daemon.DefaultHealthListen)
 	checked := p.Config
 	if err := checked.check(); err != nil {
@@ -129,6 +136,14 @@ func ParseConfig(getenv func(string) string) (Process, error) {
 // Run simulates until ctx ends.
 func Run(ctx context.Context, p Process, log *slog.Logger) error {
 	p.Log = log
+	if p.AdminListen != "" {
+		admin, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.AdminListen)
+		if err != nil {
+			return fmt.Errorf("listen for faults: %w", err)
+		}
+		p.Admin = admin
+		defer admin.Close() //nolint:errcheck // Serve has closed it, unless it was never reached
+	}
 	s, err := Open(p.Config)
 	if err != nil {
 		return err

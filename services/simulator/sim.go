@@ -24,5 +24,5 @@ func (s *Simulator) openSim(cfg Config) {
 			s.speakers[e.name] = e.sim(f)
 		}
 	}
-	s.run = f.Run
+	s.floor = f
 }

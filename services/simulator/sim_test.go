@@ -141,7 +141,7 @@ func TestEverySimulatedKrakenMessageCarriesTheRightChecksum(t *testing.T) {
 			if k.crossed() {
 				t.Fatal("a crossed book")
 			}
-			if n := len(k.bids); k.depth <= 25 && n != k.depth {
+			if n := k.bids.len(); k.depth <= 25 && n != k.depth {
 				t.Fatalf("%d bids at depth %d", n, k.depth)
 			}
 		}

@@ -1,8 +1,9 @@
 // Package simulator speaks the exchanges' public REST and WebSocket protocols on a listener of ours, over a synthetic market or
 // over recordings, so that everything above the wire runs the same way as against the real exchanges.
 //
-// Serve may be called once. Under each exchange's name lie that exchange's own paths: /binance/api/v3/depth, /kraken/v2; under
-// /faults/<exchange> what goes wrong on request (wire.Faults). The simulator takes no orders, knows no accounts and reaches no network by itself.
+// Serve may be called once. Under each exchange's name lie that exchange's own paths: /binance/api/v3/depth, /kraken/v2. What
+// goes wrong on request is asked for on a listener of its own; design.md says how. The simulator takes no orders, knows no
+// accounts and reaches no network by itself.
 package simulator
 
 import (
@@ -17,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hourglass-trading/hourglass/services/simulator/internal/floor"
 	"github.com/hourglass-trading/hourglass/services/simulator/internal/wire"
 )
 
@@ -32,8 +34,9 @@ type Simulator struct {
 	offers []Offer
 	// speakers answer for the exchanges offered.
 	speakers map[string]speaker
-	// run, where not nil, moves the synthetic market until its ctx ends.
-	run func(ctx context.Context)
+	// floor is the synthetic market; nil in a replay.
+	floor *floor.Floor
+	admin net.Listener
 }
 
 // Open reads the recordings or sets the synthetic market up. Faults of the configuration are reported together; a fault of a
@@ -42,7 +45,7 @@ func Open(cfg Config) (*Simulator, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	s := &Simulator{speakers: map[string]speaker{}}
+	s := &Simulator{speakers: map[string]speaker{}, admin: cfg.Admin}
 	if cfg.Market == MarketSim {
 		s.openSim(cfg)
 	} else if err := s.openReplay(cfg); err != nil {
@@ -84,7 +87,8 @@ const (
 	stopTimeout       = 5 * time.Second
 )
 
-// Serve answers on the listener until ctx ends, and returns when every session and goroutine has ended. It closes the listener.
+// Serve answers on the listener until ctx ends, and returns when every session and goroutine has ended. It closes the listener,
+// and Config.Admin where there is one.
 func (s *Simulator) Serve(ctx context.Context, ln net.Listener, log *slog.Logger) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -92,19 +96,28 @@ func (s *Simulator) Serve(ctx context.Context, ln net.Listener, log *slog.Logger
 	for name := range s.speakers {
 		doors[name] = wire.NewDoor(log)
 	}
-	server := &http.Server{
-		Handler: s.routes(ctx, doors, log), ReadHeaderTimeout: readHeaderTimeout, MaxHeaderBytes: maxHeader,
-		BaseContext: func(net.Listener) context.Context { return ctx },
-		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	server := func(h http.Handler) *http.Server {
+		return &http.Server{
+			Handler: h, ReadHeaderTimeout: readHeaderTimeout, MaxHeaderBytes: maxHeader,
+			BaseContext: func(net.Listener) context.Context { return ctx },
+			ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		}
 	}
-	done := make(chan error, 2) // one from each goroutine below
-	parts := 1
-	go func() { done <- server.Serve(ln) }()
-	if s.run != nil {
+	servers := map[net.Listener]*http.Server{ln: server(s.routes(ctx, doors, log))}
+	if s.admin != nil {
+		servers[s.admin] = server(s.adminRoutes(doors))
+	}
+	parts := 0
+	done := make(chan error, len(servers)+1) // one from each goroutine below
+	for ln, server := range servers {
 		parts++
-		go func() { s.run(ctx); done <- nil }()
+		go func() { done <- server.Serve(ln) }()
+		log.Info("simulator listens", "addr", ln.Addr().String(), "admin", ln == s.admin)
 	}
-	log.Info("simulator listens", "addr", ln.Addr().String())
+	if s.floor != nil {
+		parts++
+		go func() { s.floor.Run(ctx); done <- nil }()
+	}
 
 	var err error
 	select {
@@ -113,35 +126,38 @@ func (s *Simulator) Serve(ctx context.Context, ln net.Listener, log *slog.Logger
 		parts--
 	}
 	stop()
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	if e := server.Shutdown(end); e != nil {
-		server.Close() //nolint:errcheck // nothing more can be done
+	for _, server := range servers {
+		shutDown(ctx, server)
 	}
 	for _, door := range doors {
 		door.Close()
 	}
 	for range parts {
-		if e := <-done; err == nil {
+		if e := <-done; err == nil || errors.Is(err, http.ErrServerClosed) {
 			err = e
 		}
 	}
-	if errors.Is(err, http.ErrServerClosed) {
-		err = nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the simulator: %w", err)
 	}
 	return nil
 }
 
+// shutDown lets a server finish what it is at, for a while.
+func shutDown(ctx context.Context, server *http.Server) {
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	if err := server.Shutdown(end); err != nil {
+		server.Close() //nolint:errcheck // nothing more can be done
+	}
+}
+
 func (s *Simulator) routes(ctx context.Context, doors map[string]*wire.Door, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	for name, speak := range s.speakers {
-		h := http.StripPrefix("/"+name, speak(ctx, doors[name], log.With("exchange", name)))
+		h := http.StripPrefix("/"+name, doors[name].REST(name, speak(ctx, doors[name], log.With("exchange", name))))
 		mux.Handle("/"+name, h) // Coinbase's feed has no path, and not every client follows a redirection to one
 		mux.Handle("/"+name+"/", h)
-		mux.Handle("POST /faults/"+name, doors[name].Faults())
 	}
 	type bases struct {
 		REST string `json:"rest"`

@@ -37,11 +37,14 @@ func (d *Door) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request
 		return
 	}
 	defer d.leave()
-	conn, err := websocket.Accept(w, r, nil)
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{OnPingReceived: func(context.Context, []byte) bool {
+		_, mute := d.faults.quiet()
+		return !mute // in a silence without heartbeats, pings are not answered either
+	}})
 	if err != nil {
 		return // Accept has answered
 	}
-	s := &Session{conn: conn, handler: h, changed: changed, faults: d.faults}
+	s := &Session{conn: conn, handler: h, changed: changed, faults: d.faults, seen: d.faults.count()}
 	if err := s.run(ctx); err != nil {
 		d.log.Debug("client session ended", "path", r.URL.Path, "remote", r.RemoteAddr, "reason", err)
 	}

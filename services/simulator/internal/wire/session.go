@@ -72,7 +72,8 @@ type Sub struct {
 	// Release, where not nil, is called when the session stops to follow the stream.
 	Release func()
 
-	lost int // how many of the book's losses it has had
+	seen int    // how many of the requested mishaps lie behind it
+	held []byte // a message that comes behind the next one, on request
 }
 
 // Session is one client's connection.
@@ -82,6 +83,7 @@ type Session struct {
 	changed func() <-chan struct{}
 	faults  *Faults
 	subs    []*Sub
+	seen    int // how many of the requested mishaps lie behind it
 }
 
 // Send writes a text frame.
@@ -110,9 +112,12 @@ func (s *Session) Sub(key string) *Sub {
 
 // Follow adds a stream.
 func (s *Session) Follow(sub *Sub) {
-	sub.lost = s.faults.losses(sub.Book)
+	sub.seen = s.faults.count()
 	s.subs = append(s.subs, sub)
 }
+
+// Refused says whether a subscription to a symbol is to be refused on request, for once. A Handler asks before it grants one.
+func (s *Session) Refused(symbol string) bool { return s.faults.refused(symbol) }
 
 // Drop stops to follow a stream; false if it was not followed.
 func (s *Session) Drop(key string) bool {
@@ -174,11 +179,14 @@ func (s *Session) serve(ctx context.Context, requests <-chan []byte) error {
 	window, count := time.Now(), 0
 	kicked := s.faults.kicked()
 	for {
-		if err := s.faults.silent(ctx); err != nil {
+		if err := s.faults.silent(ctx, kicked); err != nil {
 			return err
 		}
 		// Taken before looking at the tapes, so that nothing appended in between goes unnoticed.
-		changed := s.changed()
+		changed, asked := s.changed(), s.faults.changed()
+		if err := s.befall(ctx); err != nil {
+			return err
+		}
 		wait, err := s.flush(ctx)
 		if err != nil {
 			return err
@@ -204,6 +212,7 @@ func (s *Session) serve(ctx context.Context, requests <-chan []byte) error {
 				return err
 			}
 		case <-changed:
+		case <-asked:
 		case <-timer.C:
 		}
 	}
@@ -211,6 +220,9 @@ func (s *Session) serve(ctx context.Context, requests <-chan []byte) error {
 
 // flush sends what is due, a batch at most, and returns how long nothing more is.
 func (s *Session) flush(ctx context.Context) (time.Duration, error) {
+	if left, _ := s.faults.quiet(); left > 0 {
+		return left, nil
+	}
 	now := time.Now()
 	for range batch {
 		sub, f, err := s.earliest()
@@ -229,15 +241,32 @@ func (s *Session) flush(ctx context.Context) (time.Duration, error) {
 			return 0, errSlow
 		}
 		sub.Pos++
-		if n := s.faults.losses(sub.Book); sub.lost < n {
-			sub.lost = n
-			continue
-		}
-		if err := s.Send(ctx, s.handler.Wrap(sub, f)); err != nil {
-			return 0, err
+		for _, frame := range s.spoil(sub, s.handler.Wrap(sub, f)) {
+			if err := s.Send(ctx, frame); err != nil {
+				return 0, err
+			}
 		}
 	}
 	return 0, nil
+}
+
+// befall lets the requested mishaps happen that concern the connection as a whole.
+func (s *Session) befall(ctx context.Context) error {
+	for {
+		do, seen := s.faults.next(s.seen, sessionMishaps, "")
+		s.seen = seen
+		if do == "" {
+			return nil
+		}
+		s.seen++
+		frame := garbage
+		if do == "huge" {
+			frame = huge()
+		}
+		if err := s.Send(ctx, frame); err != nil {
+			return err
+		}
+	}
 }
 
 // earliest finds the message that is to be sent next among all streams; nil if there is none yet.
@@ -288,6 +317,9 @@ func (s *Session) ping(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
+		}
+		if _, mute := s.faults.quiet(); mute {
+			continue
 		}
 		pong, cancel := context.WithTimeout(ctx, pongWithin)
 		err := s.conn.Ping(pong)

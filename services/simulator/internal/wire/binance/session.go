@@ -74,6 +74,9 @@ func (h *session) Handle(ctx context.Context, s *wire.Session, data []byte) erro
 		if f == nil && r.Method == "SUBSCRIBE" && len(s.Subs())+len(names) > maxStreams {
 			return fmt.Errorf("more than %d streams", maxStreams)
 		}
+		if f == nil && r.Method == "SUBSCRIBE" {
+			f = refused(s, names)
+		}
 		if f != nil {
 			return answer(ctx, s, r.ID, nil, f)
 		}
@@ -101,6 +104,16 @@ func (h *session) Handle(ctx context.Context, s *wire.Session, data []byte) erro
 	}
 	return answer(ctx, s, r.ID, nil, &fault{Code: 2, Msg: fmt.Sprintf("Invalid request: unknown variant `%.40s`, expected one of "+
 		"`SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY`", r.Method)})
+}
+
+// refused says no to all of a subscription where that has been requested of one of its symbols.
+func refused(s *wire.Session, names []string) *fault {
+	for _, name := range names {
+		if symbol, _, _ := strings.Cut(name, "@"); s.Refused(symbol) {
+			return &fault{Code: 2, Msg: "Invalid request: cannot subscribe to `" + name + "`"}
+		}
+	}
+	return nil
 }
 
 // checkID refuses what the exchange does: an id is an unsigned number, a short text, or absent.

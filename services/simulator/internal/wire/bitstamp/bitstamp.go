@@ -74,7 +74,13 @@ func (s *Server) Handler(ctx context.Context) http.Handler {
 		s.door.Serve(ctx, w, r, &session{s}, s.market.Changed)
 	}
 	mux.HandleFunc("GET /{$}", socket)
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "" { // the socket has no path, and not every client follows a redirection to one
+			socket(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 func no(status int, code, reason string) *stall.Fault {

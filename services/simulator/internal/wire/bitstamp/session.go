@@ -121,7 +121,7 @@ func (h *session) Handle(ctx context.Context, s *wire.Session, data []byte) erro
 
 func (h *session) subscribe(ctx context.Context, s *wire.Session, channel string) error {
 	kind, symbol := split(channel)
-	if _, ok := h.symbols[symbol]; !ok || kind == "" || len(s.Subs()) >= maxChannels {
+	if _, ok := h.symbols[symbol]; !ok || kind == "" || len(s.Subs()) >= maxChannels || s.Refused(symbol) {
 		return refuse(ctx, s, channel, "Bad subscription string.")
 	}
 	if err := answer(ctx, s, "bts:subscription_succeeded", channel); err != nil {

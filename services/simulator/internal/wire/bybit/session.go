@@ -119,6 +119,9 @@ func (h *session) refuse(s *wire.Session, op, topic string) string {
 	if op == "subscribe" && s.Sub(t.Key()) != nil {
 		return "error:topic:" + topic + ",already subscribed"
 	}
+	if op == "subscribe" && s.Refused(t.Symbol) {
+		return "Invalid symbol :[" + topic + "]"
+	}
 	return ""
 }
 

@@ -127,7 +127,7 @@ func (h *session) Handle(ctx context.Context, s *wire.Session, data []byte) erro
 }
 
 // fault says why a command is refused; one bad product or channel fails all of it.
-func (h *session) fault(c *command) string {
+func (h *session) fault(s *wire.Session, c *command) string {
 	if len(c.Channels) == 0 {
 		return "no channels specified"
 	}
@@ -145,13 +145,16 @@ func (h *session) fault(c *command) string {
 			if _, ok := h.products[p]; !ok {
 				return p + " is not a valid product"
 			}
+			if s.Refused(p) {
+				return p + " is not a valid product"
+			}
 		}
 	}
 	return ""
 }
 
 func (h *session) subscribe(ctx context.Context, s *wire.Session, c *command) error {
-	if why := h.fault(c); why != "" {
+	if why := h.fault(s, c); why != "" {
 		return h.fail(ctx, s, "Failed to subscribe", why)
 	}
 	h.busy = true

@@ -169,6 +169,9 @@ func (h *session) subscribe(ctx context.Context, s *wire.Session, c command, lis
 		return h.refuse(ctx, s, c, 2, "too many subscriptions")
 	}
 	for _, a := range list {
+		if s.Refused(a.symbol) {
+			return h.refuse(ctx, s, c, 2, "unknown currency pair: "+a.symbol)
+		}
 		if strings.HasPrefix(a.kind, bookKind) && s.Sub(a.key()) != nil {
 			return h.refuse(ctx, s, c, 2, "Alert sub "+stream(a.symbol, a.kind)+": already subscribed")
 		}

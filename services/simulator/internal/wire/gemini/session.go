@@ -95,6 +95,9 @@ func (h *session) subscribe(ctx context.Context, s *wire.Session, t venue.Topic)
 	if len(s.Subs()) >= maxTopics {
 		return h.fail(ctx, s, "TooManySubscriptions", "The connection follows too much")
 	}
+	if s.Refused(t.Symbol) {
+		return h.fail(ctx, s, "InvalidSymbol", fmt.Sprintf("Supplied value %.40q is not a valid symbol", t.Symbol))
+	}
 	stream, err := h.market.Follow(t)
 	if errors.Is(err, venue.ErrNoBook) {
 		return h.fail(ctx, s, "MarketNotOpen", t.Symbol+" has no book")

@@ -179,6 +179,9 @@ func (h *session) one(ctx context.Context, s *wire.Session, c command, symbol st
 	if len(s.Subs()) >= maxTopics {
 		return h.refuse(ctx, s, c, symbol, "Exceeded subscription limit")
 	}
+	if s.Refused(symbol) {
+		return h.refuse(ctx, s, c, symbol, "Currency pair not supported "+symbol)
+	}
 	stream, err := h.market.Follow(t)
 	if errors.Is(err, errNoBook) {
 		return h.refuse(ctx, s, c, symbol, "Market data not available")

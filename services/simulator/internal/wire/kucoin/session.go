@@ -116,6 +116,9 @@ type asked struct{ symbol, kind string }
 
 func (h *session) subscribe(ctx context.Context, s *wire.Session, c command) error {
 	list, ok := h.parse(c.Topic)
+	if c.Type == "subscribe" {
+		ok = ok && !slices.ContainsFunc(list, func(a asked) bool { return s.Refused(a.symbol) })
+	}
 	switch {
 	case !ok:
 		return h.refuse(ctx, s, c, 404, fmt.Sprintf("topic %.200s is not found", c.Topic))

@@ -129,7 +129,8 @@ func (h *session) one(ctx context.Context, s *wire.Session, id json.RawMessage, 
 	t := venue.Topic{Channel: a.Channel, Symbol: a.InstID}
 	_, known := h.words.Channel(a.Channel)
 	_, listed := h.instruments[a.InstID]
-	if listed = listed || a.Channel == "instruments" || a.Channel == "status"; !known || !listed || business(a.Channel) != h.business {
+	if listed = listed || a.Channel == "instruments" || a.Channel == "status"; !known || !listed || business(a.Channel) != h.business ||
+		op == "subscribe" && s.Refused(a.InstID) {
 		return h.say(ctx, s, answer{ID: id, Event: "error", Code: "60018", Msg: fmt.Sprintf(
 			"Wrong URL or channel:%s,instId:%s doesn't exist. Please use the correct URL, channel and parameters referring to API document.",
 			a.Channel, a.InstID)})
