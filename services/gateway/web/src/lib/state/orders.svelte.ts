@@ -1,6 +1,5 @@
 import type { Balance, FullOrder, Order, OrderEvent } from '../api/types'
 import { apply, applyToList, newer } from '../order/fold'
-import type { Frame } from '../stream/socket'
 import { link } from './link.svelte'
 import { api } from './session.svelte'
 
