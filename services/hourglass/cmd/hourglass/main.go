@@ -17,8 +17,9 @@ import (
 
 // commands is the command line.
 type commands struct {
-	Up      up.Options `cmd:"" group:"Server" help:"Run the whole platform in this process: collector, executor, gateway and NATS."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Up        up.Options          `cmd:"" group:"Server" help:"Run the whole platform in this process: collector, executor, gateway and NATS."`
+	Simulator up.SimulatorOptions `cmd:"" group:"Server" help:"Run the exchanges' protocols alone, over a synthetic market or recordings, for any client."`
+	Version   versionCmd          `cmd:"" help:"Print the version."`
 
 	cli.Globals
 	cli.Commands
@@ -57,6 +58,8 @@ func run(ctx context.Context, env daemon.Env) error {
 	case "version":
 		_, err := fmt.Fprintln(env.Stdout, "hourglass", daemon.Version())
 		return err
+	case "simulator":
+		return up.Simulate(ctx, c.Simulator, env.Stdout, env.Log)
 	default:
 		return up.Run(ctx, c.Up, env.Getenv, env.Stdout, env.Log)
 	}

@@ -62,9 +62,15 @@ func (p *platform) start(ctx context.Context, g *daemon.Group, ln net.Listener, 
 // startSimulator opens the market and serves it on a free port of loopback, which it tells the services in settings. It
 // returns the symbols that the market has.
 func (p *platform) startSimulator(ctx context.Context, g *daemon.Group, kind, dir string, settings map[string]string) ([]string, error) {
-	sim, err := simulator.Open(simulator.Config{
-		Market: kind, ReplayDir: dir, Seed: p.opt.Seed, Speed: p.opt.Speed, Exchanges: p.opt.Exchanges, Log: p.log,
-	})
+	cfg := simulator.Config{Market: kind, ReplayDir: dir, Seed: p.opt.Seed, Speed: p.opt.Speed, Exchanges: p.opt.Exchanges, Log: p.log}
+	admin, err := listenAdmin(ctx, p.opt.Admin)
+	if err != nil {
+		return nil, err
+	}
+	if admin != nil {
+		cfg.Admin = admin // closed by Serve, or with the process that could not start
+	}
+	sim, err := simulator.Open(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", daemon.ErrConfig, err)
 	}

@@ -32,6 +32,7 @@ type Options struct {
 	Speed      float64  `default:"1" placeholder:"N" help:"Play recordings N times faster than they were recorded."`
 	Exchanges  []string `placeholder:"A,B" help:"Exchanges to collect (default: all that the market has)."`
 	Symbols    []string `placeholder:"X,Y" help:"Symbols to collect from the start, such as BTC-USDT; others are collected when somebody wants them."`
+	Admin      string   `name:"simulator-admin" placeholder:"ADDR" help:"Address on which faults of the simulated exchanges are asked for (default: nowhere)."`
 	NATSListen string   `name:"nats-listen" placeholder:"ADDR" help:"Let direct NATS subscribers connect here (default: nobody)."`
 }
 
