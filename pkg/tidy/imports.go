@@ -34,6 +34,7 @@ var arrows = slices.Concat([]row{
 	{zone: "services/executor/internal/ledger", may: words, std: true},
 	{zone: "services/executor/internal/twap", may: words, std: true},
 	{zone: "services/executor/internal/account", may: slices.Concat(words, []string{"services/executor/internal/ledger", "services/executor/internal/twap"}), std: true},
+	{zone: "services/executor/internal/backtest", may: slices.Concat(words, []string{"services/executor/internal/account", "services/executor/internal/twap"}), std: true},
 	{zone: "services/simulator/internal/market", may: slices.Concat(words, []string{"services/simulator/internal/span"}), std: true},
 	{zone: "services/simulator/internal/span", std: true},
 
@@ -132,5 +133,9 @@ func matches(p, pattern string) bool {
 	return p == pattern
 }
 
-// testHelp reports whether the package at p holds help for tests (<pkg>test).
-func testHelp(p string) bool { return strings.HasSuffix(path.Base(p), "test") }
+// testHelp reports whether the package at p holds help for tests (<pkg>test). A backtest is none: it is the engine over
+// records.
+func testHelp(p string) bool {
+	name := path.Base(p)
+	return strings.HasSuffix(name, "test") && name != "backtest"
+}

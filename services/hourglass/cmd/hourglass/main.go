@@ -12,6 +12,7 @@ import (
 
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/cli"
+	"github.com/hourglass-trading/hourglass/services/hourglass/internal/simulate"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/up"
 )
 
@@ -19,6 +20,7 @@ import (
 type commands struct {
 	Up        up.Options          `cmd:"" group:"Server" help:"Run the whole platform in this process: collector, executor, gateway and NATS."`
 	Simulator up.SimulatorOptions `cmd:"" group:"Server" help:"Run the exchanges' protocols alone, over a synthetic market or recordings, for any client."`
+	Simulate  simulate.Command    `cmd:"" group:"Orders" help:"Play a scripted market and order through the engine; needs no server."`
 	Version   versionCmd          `cmd:"" help:"Print the version."`
 
 	cli.Globals

@@ -38,6 +38,10 @@ type usage struct{ text, hint string }
 
 func (u *usage) Error() string { return u.text }
 
+// Misused is a fault of the command line, or of a file that it names, for commands that are not of this package: it ends
+// with ExitUsage.
+func Misused(text, hint string) error { return &usage{text: text, hint: hint} }
+
 // short is the end of a followed order that was not filled.
 type short struct{ tokenID, status, reason string }
 
