@@ -21,7 +21,8 @@ func TestAProcessIsConfiguredByItsEnvironment(t *testing.T) {
 	}
 	want := simulator.Process{
 		Config: simulator.Config{
-			Market: "replay", ReplayDir: "/recordings", Seed: 1<<64 - 1, Speed: 2.5, Symbols: []string{"BTC-USDT", "ETH-USDT"},
+			Market: "replay", ReplayDir: "/recordings", Seed: 1<<64 - 1, Speed: 2.5,
+			Exchanges: simulator.Exchanges(), Symbols: []string{"BTC-USDT", "ETH-USDT"},
 		},
 		Listen: "0.0.0.0:9000", HealthListen: daemon.DefaultHealthListen,
 	}

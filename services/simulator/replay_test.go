@@ -234,11 +234,9 @@ func TestAReplayOffersWhatItsRecordingsHold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []simulator.Offer{
-		{Exchange: "binance", Symbols: []string{"BTC-USDT", "LRC-BTC", "NKN-USDT", "RUNE-EUR"}},
-		{Exchange: "kraken", Symbols: []string{"BTC-USD", "ETH-USD", "XRP-USD"}},
-	}
-	if d := cmp.Diff(want, s.Offers()); d != "" {
-		t.Error(d)
-	}
+	offers(t, s, map[string][]string{
+		"binance": {"BTC-USDT", "LRC-BTC", "NKN-USDT", "RUNE-EUR"}, "binance_us": {"COMP-USDT"}, "bitstamp": {"ETH-USD"},
+		"bybit": {"BTC-USDT"}, "coinbase": {"BTC-USD"}, "gateio": {"NEO-BTC"}, "gemini": {"LTC-ETH"},
+		"kraken": {"BTC-USD", "ETH-USD", "XRP-USD"}, "kucoin": {"SNX-BTC"}, "okx": {"BTC-USDT"},
+	})
 }

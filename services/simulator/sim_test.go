@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -184,20 +185,46 @@ func number(t *testing.T, text any) float64 {
 	return f
 }
 
-func TestASimulationOffersTwoExchangesForTheSamePair(t *testing.T) {
+func TestASimulationOffersWhatItsExchangesList(t *testing.T) {
 	s, err := simulator.Open(simulator.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []simulator.Offer{
-		{Exchange: "binance", Symbols: []string{"BTC-USDT", "DOGE-USDT", "ETH-BTC", "ETH-USDT", "PEPE-USDT", "SOL-USDT", "XRP-USDT"}},
-		{Exchange: "kraken", Symbols: []string{"BTC-USD", "BTC-USDT", "DOGE-USD", "ETH-USD", "ETH-USDT", "SOL-USD", "XRP-USD"}},
-	}
-	if d := cmp.Diff(want, s.Offers()); d != "" {
-		t.Error(d)
-	}
+	offers(t, s, map[string][]string{
+		"binance": {"BTC-USDT", "DOGE-USDT", "ETH-BTC", "ETH-USDT", "LINK-USDT", "PEPE-USDT", "SOL-USDT", "XRP-USDT"},
+		"kraken":  {"BTC-USD", "BTC-USDT", "DOGE-USD", "ETH-USD", "ETH-USDT", "LINK-USD", "SOL-USD", "XRP-USD"},
+	})
 	if s, err = simulator.Open(simulator.Config{Symbols: []string{"BTC-USDT"}}); err != nil || len(s.Offers()) != 2 {
 		t.Errorf("BTC-USDT is offered by %v, %v", s, err)
+	}
+	if s, err = simulator.Open(simulator.Config{Exchanges: simulator.Exchanges()}); err != nil {
+		t.Fatal(err)
+	}
+	pairs := 0
+	for _, o := range s.Offers() {
+		pairs += len(o.Symbols)
+	}
+	if n := len(s.Offers()); n != len(simulator.Exchanges()) || pairs < 200 {
+		t.Errorf("%d pairs on %d exchanges", pairs, n)
+	}
+}
+
+// offers demands that just these exchanges are offered, with these symbols among others.
+func offers(t *testing.T, s *simulator.Simulator, want map[string][]string) {
+	t.Helper()
+	for _, o := range s.Offers() {
+		symbols, ok := want[o.Exchange]
+		if delete(want, o.Exchange); !ok {
+			t.Errorf("%s is offered", o.Exchange)
+		}
+		for _, symbol := range symbols {
+			if !slices.Contains(o.Symbols, symbol) {
+				t.Errorf("%s lacks %s: %v", o.Exchange, symbol, o.Symbols)
+			}
+		}
+	}
+	for exchange := range want {
+		t.Errorf("%s is not offered", exchange)
 	}
 }
 

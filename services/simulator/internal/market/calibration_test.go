@@ -13,7 +13,7 @@ var testStart = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 // awake returns a market with one pair of it awake.
 func awake(t *testing.T, seed uint64, exchange, canonical string) (*Market, *Pair) {
 	t.Helper()
-	m := New(seed, Pairs(), testStart)
+	m := New(seed, sample(), testStart)
 	for _, p := range m.Pairs() {
 		if p.Exchange == exchange && p.Canonical() == canonical {
 			m.Wake(p)

@@ -1,6 +1,7 @@
 package market
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -71,10 +72,10 @@ type asset struct {
 	own   float64 // deviation of its own movement, in parts of the common one
 }
 
-var assets = map[string]asset{
+var assets = withCrowd(map[string]asset{
 	"BTC": {62000, 1, 0.25}, "ETH": {2600, 1.05, 0.45}, "SOL": {150, 1.2, 0.9}, "XRP": {0.6, 0.9, 0.8}, "DOGE": {0.11, 1.2, 0.9},
 	"PEPE": {0.0000085, 1.4, 1.4}, "USD": {1, 0, 0}, "USDT": {1, 0, 0}, "USDC": {1, 0, 0}, "TRY": {0.025, 0, 0},
-}
+})
 
 // commonSigma is the deviation of the common logarithmic price over a step of 100 ms: 0.37 bps, about 66 % a year.
 const commonSigma = 0.37e-4
@@ -123,7 +124,7 @@ func Pairs() []Spec {
 		dollar("DOGE", 7, "50", shape{
 			touch: 9000, thin: 2, thick: 1, depth: 60000, dense: 6, changes: 3, orders: 0.5, order: 1200, sticky: 0.9, wide: 0.4}),
 		tether(btc), tether(eth))
-	return append(append(out, further()...), inBand()...)
+	return slices.Concat(out, further(), inBand(), crowd())
 }
 
 // Step spells 10^-decimals.
