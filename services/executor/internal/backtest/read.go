@@ -155,12 +155,14 @@ func (o *object) whole(name string, absent, low, high int64) int64 {
 	return n
 }
 
-// need reports whether a member is there, and complains where it is not.
+// need reports whether a member is there, and complains where it is not. Of what is no object that has been told already.
 func (o *object) need(name string) bool {
 	if o.get(name) != nil {
 		return true
 	}
-	o.r.add(o.at(name), "is missing")
+	if o.members != nil {
+		o.r.add(o.at(name), "is missing")
+	}
 	return false
 }
 

@@ -110,7 +110,7 @@ func element(name string, i int) string { return name + "[" + strconv.Itoa(i) + 
 
 func (s *Script) readInstrument(o *object) {
 	symbol, err := market.ParseSymbol(o.text("symbol", ""))
-	if err != nil {
+	if err != nil && o.members != nil {
 		o.r.add(o.at("symbol"), "must be BASE-QUOTE, such as BTC-USDT")
 	}
 	s.Symbol = symbol
@@ -133,7 +133,7 @@ func (s *Script) readInstrument(o *object) {
 		}
 		in.closed()
 	}
-	if len(s.Instruments) == 0 {
+	if len(s.Instruments) == 0 && exchanges.members != nil {
 		o.r.add(exchanges.path, "names no exchange")
 	}
 	o.closed()
