@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -154,12 +153,16 @@ func (c *Client) Cancel(ctx context.Context, tokenID string) (Order, error) {
 
 // Pause stops the slices of an order until Resume.
 func (c *Client) Pause(ctx context.Context, tokenID string) (Order, error) {
-	return c.change(ctx, tokenID, order.Paused, route(http.MethodPost, "orders/"+url.PathEscape(tokenID)+"/pause"))
+	return c.change(ctx, tokenID, order.Paused, func(server string) (*http.Request, error) {
+		return api.NewPauseOrderRequest(server, tokenID)
+	})
 }
 
 // Resume goes on with a paused order.
 func (c *Client) Resume(ctx context.Context, tokenID string) (Order, error) {
-	return c.change(ctx, tokenID, order.Active, route(http.MethodPost, "orders/"+url.PathEscape(tokenID)+"/resume"))
+	return c.change(ctx, tokenID, order.Active, func(server string) (*http.Request, error) {
+		return api.NewResumeOrderRequest(server, tokenID)
+	})
 }
 
 // change asks for a state. It may be repeated, because an order that is in the state already is what was asked for: a refusal
@@ -179,28 +182,26 @@ func (c *Client) change(ctx context.Context, tokenID string, wanted order.Status
 	return o, err
 }
 
-// CancelAll asks for the end of every open order and returns how many there were.
+// CancelAll ends every open order and returns how many there were. It may be repeated: of a lost answer those count that
+// the repetition still found.
 func (c *Client) CancelAll(ctx context.Context) (int, error) {
-	n := 0
-	for o, err := range c.Orders(ctx, OrdersQuery{Status: "open"}) {
-		if err != nil {
-			return n, err
-		}
-		switch _, err := c.Cancel(ctx, o.TokenID); {
-		case err == nil, errors.Is(err, ErrPending):
-			n++
-		case !errors.Is(err, ErrConflict): // it ended by itself meanwhile
-			return n, err
-		}
+	var answer struct {
+		Canceled []struct{}
+		Pending  []string // recorded: they will be
 	}
-	return n, nil
+	err := c.do(ctx, call{repeatable: true, build: func(server string) (*http.Request, error) {
+		return api.NewCancelOrdersRequest(server, &api.CancelOrdersParams{Status: "open"})
+	}}, &answer)
+	return len(answer.Canceled) + len(answer.Pending), err
 }
 
 // Amendment changes the part of an order that is not filled yet. Nil fields and a zero time stay as they are.
 type Amendment struct {
-	Quantity   *decimal.Decimal `json:"quantity,omitempty"`
-	LimitPrice *decimal.Decimal `json:"limit_price,omitempty"`
-	EndsAt     time.Time        `json:"ends_at,omitzero"`
+	Quantity         *decimal.Decimal `json:"quantity,omitempty"` // the whole, what is filled already included
+	LimitPrice       *decimal.Decimal `json:"limit_price,omitempty"`
+	MaxSlippageBps   *decimal.Decimal `json:"max_slippage_bps,omitempty"`
+	ParticipationCap *decimal.Decimal `json:"participation_cap,omitempty"`
+	EndsAt           time.Time        `json:"ends_at,omitzero"`
 	// Version is that of the order the change was thought out on: ErrChanged if it is another one by now. 0: no matter.
 	Version uint64 `json:"-"`
 }
@@ -208,11 +209,13 @@ type Amendment struct {
 // Amend changes an order. It is sent once: of a lost answer nobody knows whether the change was made, so look at the order.
 func (c *Client) Amend(ctx context.Context, tokenID string, a Amendment) (Order, error) {
 	var o Order
-	k := call{build: route(http.MethodPut, "orders/"+url.PathEscape(tokenID)), body: a}
+	p := api.AmendOrderParams{}
 	if a.Version > 0 {
-		k.header = http.Header{"If-Match": {strconv.Quote(strconv.FormatUint(a.Version, 10))}}
+		p.IfMatch = given(strconv.Quote(strconv.FormatUint(a.Version, 10)))
 	}
-	err := c.do(ctx, k, &o)
+	err := c.do(ctx, call{body: a, build: func(server string) (*http.Request, error) {
+		return api.NewAmendOrderRequestWithBody(server, tokenID, &p, "application/json", http.NoBody)
+	}}, &o)
 	if errors.Is(err, ErrPending) {
 		return c.Order(ctx, tokenID)
 	}

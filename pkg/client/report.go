@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 
+	"github.com/hourglass-trading/hourglass/pkg/client/internal/api"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 )
 
@@ -18,15 +18,15 @@ type Report struct {
 
 // Report returns the execution-quality report of an order, provisional until the end of its window.
 func (c *Client) Report(ctx context.Context, tokenID string) (Report, error) {
-	return raw[Report](ctx, c, call{
-		build: route(http.MethodGet, "orders/"+url.PathEscape(tokenID)+"/report"), repeatable: true,
-	}, func(r *Report, b []byte) { r.Raw = b })
+	return raw[Report](ctx, c, call{repeatable: true, build: func(server string) (*http.Request, error) {
+		return api.NewGetReportRequest(server, tokenID, &api.GetReportParams{})
+	}}, func(r *Report, b []byte) { r.Raw = b })
 }
 
-// Preview is what an order would do on the books of now. Raw has it as it came.
+// Preview is what would come of an order on the books of now. Raw has it as it came.
 type Preview struct {
-	Schedule []order.Planned `json:"schedule"`
-	Raw      json.RawMessage `json:"-"`
+	order.Preview
+	Raw json.RawMessage `json:"-"`
 }
 
 // Preview checks an order and estimates what it would cost. It changes nothing.
@@ -34,8 +34,9 @@ func (c *Client) Preview(ctx context.Context, t TWAP) (Preview, error) {
 	if t.TokenID == "" {
 		t.TokenID = NewTokenID()
 	}
-	return raw[Preview](ctx, c, call{build: route(http.MethodPost, "orders/twap/preview"), body: t, repeatable: true},
-		func(p *Preview, b []byte) { p.Raw = b })
+	return raw[Preview](ctx, c, call{body: t, repeatable: true, build: func(server string) (*http.Request, error) {
+		return api.NewPreviewTWAPRequestWithBody(server, "application/json", http.NoBody)
+	}}, func(p *Preview, b []byte) { p.Raw = b })
 }
 
 // raw decodes an answer and keeps it.

@@ -19,9 +19,8 @@ type call struct {
 	// repeatable says that sending it twice does no more than sending it once. Else it is sent again only where it
 	// certainly was not carried out.
 	repeatable bool
-	public     bool        // needs no token
-	header     http.Header // added to the request
-	repeated   *bool       // set once it is sent again although it may have been carried out
+	public     bool  // needs no token
+	repeated   *bool // set once it is sent again although it may have been carried out
 }
 
 // The pauses between attempts: doubled each time, with chance, so that many clients do not come back at once.
@@ -95,9 +94,6 @@ func (c *Client) once(ctx context.Context, k call, body []byte, token string, ou
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	req = req.WithContext(ctx)
-	for name, values := range k.header {
-		req.Header[name] = values
-	}
 	if body != nil {
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		req.Header.Set("Content-Type", "application/json")

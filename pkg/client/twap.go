@@ -61,13 +61,10 @@ func (t TWAP) MarshalJSON() ([]byte, error) {
 		Seed               *order.Seed       `json:"seed,omitempty"`
 		Preset             string            `json:"preset,omitempty"`
 	}{
-		TokenID: t.TokenID, Symbol: t.Symbol, Exchanges: t.Exchanges, Side: t.Side, Quantity: t.Quantity, Slices: t.Slices,
+		TokenID: t.TokenID, Symbol: t.Symbol, Exchanges: unlessAll(t.Exchanges), Side: t.Side, Quantity: t.Quantity, Slices: t.Slices,
 		StartsAt: t.StartsAt, LimitPrice: t.LimitPrice, ParticipationCap: t.ParticipationCap, CatchUp: t.CatchUp,
 		CatchUpMaxMultiple: t.CatchUpMaxMultiple, EndPolicy: t.EndPolicy, Routing: t.Routing,
 		RandomizeSizeBps: t.RandomizeSizeBps, RandomizeTimeBps: t.RandomizeTimeBps, Seed: t.Seed, Preset: t.Preset,
-	}
-	if len(t.Exchanges) == 1 && t.Exchanges[0] == market.All {
-		body.Exchanges = nil // it stands alone, and is the default
 	}
 	switch {
 	case t.NoSlippageBound:

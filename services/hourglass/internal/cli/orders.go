@@ -146,10 +146,6 @@ func sliceStyle(s order.SliceStatus) string {
 
 // summary is an order in a few lines.
 func (app *App) summary(o order.Order) error {
-	names := make([]string, len(o.Exchanges))
-	for i, e := range o.Exchanges {
-		names[i] = string(e)
-	}
 	status := string(o.Status)
 	if o.Reason != "" && o.Reason != status {
 		status += " (" + strings.ReplaceAll(o.Reason, "_", " ") + ")"
@@ -160,7 +156,7 @@ func (app *App) summary(o order.Order) error {
 	}
 	return app.pairs(
 		text("order"), text(o.TokenID).in(bold),
-		text("what"), text(fmt.Sprintf("%s %s %s on %s", o.Side, o.Quantity, o.Symbol, strings.Join(names, ", "))).in(sideStyle(o.Side)),
+		text("what"), text(fmt.Sprintf("%s %s %s on %s", o.Side, o.Quantity, o.Symbol, listed(o.Exchanges))).in(sideStyle(o.Side)),
 		text("market"), text(marketName(o.Market)),
 		text("status"), text(status).in(statusStyle(o.Status)),
 		text("filled"), text(fmt.Sprintf("%s of %s (%s %%)", o.FilledQuantity, o.Quantity, percent(o.FilledQuantity, o.Quantity))),
@@ -172,6 +168,14 @@ func (app *App) summary(o order.Order) error {
 		text("window"), text(clock(o.StartsAt)+" … "+clock(o.EndsAt)),
 		text("slices"), text(fmt.Sprintf("%d of %d", o.SlicesDone, o.SlicesTotal)),
 	)
+}
+
+func listed(exchanges []market.Exchange) string {
+	list := make([]string, len(exchanges))
+	for i, e := range exchanges {
+		list[i] = string(e)
+	}
+	return strings.Join(list, ", ")
 }
 
 func percent(part, whole decimal.Decimal) string {
@@ -287,11 +291,13 @@ func (c *resumeCmd) Run(app *App) error {
 }
 
 type amendCmd struct {
-	TokenID  string           `arg:"" help:"The order's token_id."`
-	Quantity *decimal.Decimal `placeholder:"Q" help:"The whole quantity, what is filled already included."`
-	Limit    *decimal.Decimal `placeholder:"P" help:"The limit price."`
-	EndsAt   time.Time        `placeholder:"TIME" help:"The end of the window, such as 2026-01-31T12:00:00Z."`
-	Version  uint64           `placeholder:"N" help:"Change only this version of the order (default: the newest when the command starts)."`
+	TokenID          string           `arg:"" help:"The order's token_id."`
+	Quantity         *decimal.Decimal `placeholder:"Q" help:"The whole quantity, what is filled already included."`
+	Limit            *decimal.Decimal `placeholder:"P" help:"The limit price."`
+	EndsAt           time.Time        `placeholder:"TIME" help:"The end of the window, such as 2026-01-31T12:00:00Z."`
+	MaxSlippageBps   *decimal.Decimal `placeholder:"BPS" help:"Bound of each slice against the mid."`
+	ParticipationCap *decimal.Decimal `placeholder:"0.1" help:"At most this share of the traded volume."`
+	Version          uint64           `placeholder:"N" help:"Change only this version of the order (default: the newest when the command starts)."`
 }
 
 func (amendCmd) Help() string {
@@ -303,21 +309,24 @@ func (amendCmd) Help() string {
 
 // Run changes an order. If it changes under our hands, that is told and the change not made.
 func (c *amendCmd) Run(app *App) error {
-	if c.Quantity == nil && c.Limit == nil && c.EndsAt.IsZero() {
-		return &usage{"nothing to change", "--quantity, --limit or --ends-at"}
+	a := client.Amendment{
+		Quantity: c.Quantity, LimitPrice: c.Limit, EndsAt: c.EndsAt, MaxSlippageBps: c.MaxSlippageBps, ParticipationCap: c.ParticipationCap,
+		Version: c.Version,
+	}
+	if a == (client.Amendment{Version: c.Version}) {
+		return &usage{"nothing to change", "hourglass amend TOKEN_ID with --quantity, --limit or --ends-at"}
 	}
 	return change(app, func(ctx context.Context, sdk *client.Client) (client.Order, error) {
 		// A slice that is decided in between makes a new version: then the change is thought out again, on the new one.
 		for tries := 0; ; tries++ {
-			version := c.Version
-			if version == 0 {
+			if c.Version == 0 {
 				now, err := sdk.Order(ctx, c.TokenID)
 				if err != nil {
 					return now, err
 				}
-				version = now.Version
+				a.Version = now.Version
 			}
-			o, err := sdk.Amend(ctx, c.TokenID, client.Amendment{Quantity: c.Quantity, LimitPrice: c.Limit, EndsAt: c.EndsAt, Version: version})
+			o, err := sdk.Amend(ctx, c.TokenID, a)
 			if c.Version > 0 || tries == 3 || !errors.Is(err, client.ErrChanged) {
 				return o, err
 			}

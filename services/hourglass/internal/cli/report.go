@@ -2,8 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -80,8 +78,8 @@ func (app *App) report(r order.Report, symbol market.Symbol) error {
 		text("implementation shortfall"), beside(money(r.Shortfall.Total), bps(r.Shortfall.TotalBps)),
 		text("expected at the start"), bps(r.ExpectedSlippageBps),
 		text("all at once would have cost"), bps(r.ImmediateSlippageBps),
-		text("share of the traded volume"), unit(r.ParticipationRate, 4, ""),
-		text("filled"), unit(r.FillRatio, 4, ""),
+		text("share of the traded volume"), text(ratio(r.ParticipationRate)),
+		text("filled"), text(ratio(r.FillRatio)),
 	)
 }
 
@@ -97,38 +95,4 @@ func beside(a, b cell) cell {
 		return text(a.text + b.text)
 	}
 	return text(fmt.Sprintf("%-16s %s", a.text, b.text))
-}
-
-// flat makes lines of an object's plain members, in their order, so that an answer with members this version does not know
-// is shown in full; without those named.
-func flat(raw []byte, without ...string) ([]cell, error) {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.New("the answer is not an object")
-	}
-	var lines []cell
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return nil, fmt.Errorf("read the answer: %w", err)
-		}
-		var v json.RawMessage
-		if err := dec.Decode(&v); err != nil {
-			return nil, fmt.Errorf("read the answer: %w", err)
-		}
-		key := fmt.Sprint(name)
-		switch skip := strings.Contains(strings.Join(without, " "), key); {
-		case skip, v[0] == '[', string(v) == "null":
-		case v[0] == '{':
-			inner, err := flat(v, without...)
-			if err != nil {
-				return nil, err
-			}
-			lines = append(lines, inner...)
-		default:
-			lines = append(lines, text(strings.ReplaceAll(key, "_", " ")), text(strings.Trim(string(v), `"`)))
-		}
-	}
-	return lines, nil
 }

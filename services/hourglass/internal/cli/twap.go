@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -101,10 +102,14 @@ func followExisting(app *App, tokenID string) error {
 type previewCmd struct{ twapParams }
 
 func (previewCmd) Help() string {
-	return `Example:
+	return `Examples:
 
-    hourglass preview BTC-USDT buy 0.5 --for 60s --every 5s`
+    hourglass preview BTC-USDT buy 0.5 --for 60s --every 5s
+    hourglass preview BTC-USDT buy 0.5 --for 60s --every 5s -o json | jq .expected`
 }
+
+// slicesShown is how many of a schedule's slices a person sees; scripts see all.
+const slicesShown = 24
 
 // Run previews an order.
 func (c *previewCmd) Run(app *App) error {
@@ -117,23 +122,70 @@ func (c *previewCmd) Run(app *App) error {
 		return err
 	}
 	if app.json() {
-		return app.printf("%s\n", p.Raw)
+		return app.printf("%s\n", bytes.TrimSpace(p.Raw))
 	}
-	lines, err := flat(p.Raw, "schedule")
-	if err != nil {
+	return app.preview(p.Preview)
+}
+
+func (app *App) preview(p order.Preview) error {
+	o := p.Order
+	count := fmt.Sprintf("%d, one each %s", o.SlicesTotal, every(p.Schedule))
+	if p.SlicesAdjusted {
+		count += " (fewer than asked for: each must reach the exchanges' minimum)"
+	}
+	if err := app.pairs(
+		text("what"), text(fmt.Sprintf("%s %s %s on %s", o.Side, o.Quantity, o.Symbol, listed(o.Exchanges))).in(sideStyle(o.Side)),
+		text("market"), text(marketName(o.Market)),
+		text("window"), text(clock(o.StartsAt)+" … "+clock(o.EndsAt)),
+		text("slices"), text(count),
+		text("would reserve"), text(p.Reservation.Amount.String()+" "+p.Reservation.Asset),
+		text("mid now"), text(rounded(p.DecisionMid, 4)),
+	); err != nil {
 		return err
 	}
-	if err := app.pairs(lines...); err != nil {
+	if err := app.printf("\n"); err != nil {
+		return err
+	}
+	row := func(name string, e order.Estimate) []cell {
+		return []cell{
+			text(name), number(ratio(e.FillRatio)), number(rounded(e.AveragePrice, 2)), number(rounded(e.SlippageBps, 2)),
+			number(rounded(e.SlippageCost, 2)), number(rounded(e.Fees, 2)), number(rounded(e.Cost, 2)),
+		}
+	}
+	head := []string{"on the books of now", "filled", "average", "slip bps", "slippage", "fees", "cost " + o.Symbol.Quote()}
+	if err := app.table(head, [][]cell{row("slice by slice", p.Expected), row("all at once", p.Immediate)}); err != nil {
+		return err
+	}
+	return app.schedule(p.Schedule)
+}
+
+// schedule lists when how much is due.
+func (app *App) schedule(planned []order.Planned) error {
+	if err := app.printf("\n"); err != nil {
 		return err
 	}
 	var rows [][]cell
-	for _, s := range p.Schedule {
+	for _, s := range planned[:min(len(planned), slicesShown)] {
 		rows = append(rows, []cell{number(s.K), text(clock(s.DueAt)), number(s.Quantity)})
 	}
-	if len(rows) > 24 {
-		defer app.note("… %d slices in all; -o json has them", len(rows))
-		rows = rows[:24]
+	if len(planned) > slicesShown {
+		defer app.note("… %d slices in all; -o json has them", len(planned))
 	}
-	fmt.Fprintln(app.out)
 	return app.table([]string{"slice", "due", "quantity"}, rows)
+}
+
+// every is the time between two slices, to the second.
+func every(planned []order.Planned) string {
+	if len(planned) < 2 {
+		return "window"
+	}
+	return planned[1].DueAt.Sub(planned[0].DueAt).Round(time.Second).String()
+}
+
+// ratio is a share as a percentage.
+func ratio(d *decimal.Decimal) string {
+	if d == nil {
+		return "–"
+	}
+	return percent(*d, decimal.One) + " %"
 }
