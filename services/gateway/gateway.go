@@ -67,6 +67,8 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	views.Go("market view", parts.Market.Run)
 	views.Go("account view", parts.Accounts.Run)
 	views.Go("sessions", parts.Auth.Run)
+	views.Go("ended sessions", parts.Auth.FollowSessions)
+	views.Go("ended API keys", parts.Auth.FollowKeys)
 	edge := daemon.NewGroup(ctx)
 	srv := newServer(handler, log)
 	edge.Go("http server", func(context.Context) error { return serve(srv, listener) })
@@ -124,13 +126,17 @@ func assemble(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger)
 	if err != nil {
 		return parts, nil, nil, err
 	}
+	apiKeys, err := conn.Bucket(ctx, bus.APIKeyBucket)
+	if err != nil {
+		return parts, nil, nil, err
+	}
 	statuses, stop, err := view.FollowStatuses(conn, log)
 	if err != nil {
 		return parts, nil, nil, err
 	}
 	limits := cfg.Limits.withDefaults()
 	parts = rest.Parts{
-		Bus: conn, Auth: auth.New(users, sessions, keys, log), Catalog: view.NewCatalog(conn, cfg.Exchanges),
+		Bus: conn, Auth: auth.New(users, sessions, apiKeys, keys, log), Catalog: view.NewCatalog(conn, cfg.Exchanges),
 		Market: view.NewMarket(conn, log), Statuses: statuses, Accounts: view.NewAccounts(conn, log),
 		Ready: func(ctx context.Context) map[string]string { return ready(ctx, conn, statuses) },
 		Limits: rest.Limits{
@@ -143,7 +149,8 @@ func assemble(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger)
 	}
 	hub = stream.NewHub(stream.Config{Public: cfg.PublicStreams, Market: cfg.Market, Version: cfg.Version},
 		parts.Auth, parts.Catalog, parts.Market, parts.Accounts, log)
-	parts.Stream = hub
+	parts.Stream, parts.Events = hub, hub.Events
+	parts.Auth.OnRevoke(hub.Revoke)
 	return parts, hub, stop, nil
 }
 

@@ -1,8 +1,10 @@
-// Package auth knows who a caller is: users and their passwords, access tokens and refresh tokens.
+// Package auth knows who a caller is: users and their passwords, access tokens and refresh tokens, API keys, and tickets
+// for a WebSocket.
 //
 // A password is kept as an argon2id hash, an access token is a JWT signed with Ed25519 that lives for ten minutes and is
 // checked without asking anybody, a refresh token is a random text of which the bus keeps the hash and which is exchanged
-// for a new one at each use. Users and sessions live in buckets of the bus, so any gateway serves any user.
+// for a new one at each use. Users, sessions and API keys live in buckets of the bus, so any gateway serves any user; what one
+// of them revokes the others see within a second, and with it whoever holds a connection open (OnRevoke).
 //
 // A Service is safe for concurrent use. It does not limit how often somebody tries (rest does), and it knows nothing of
 // orders: what an account may do is the account's owner's business.
@@ -13,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -37,16 +40,23 @@ type Bucket interface {
 	Create(ctx context.Context, key string, value []byte, opts ...jetstream.KVCreateOpt) (uint64, error)
 	Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
 	Delete(ctx context.Context, key string, opts ...jetstream.KVDeleteOpt) error
+	Watch(ctx context.Context, keys string, opts ...jetstream.WatchOpt) (jetstream.KeyWatcher, error)
 	WatchAll(ctx context.Context, opts ...jetstream.WatchOpt) (jetstream.KeyWatcher, error)
 	PurgeDeletes(ctx context.Context, opts ...jetstream.KVPurgeOpt) error
 }
 
-// Identity is who a valid access token speaks for.
+// Identity is who a valid token speaks for, and what it may be used for.
 type Identity struct {
-	Account   order.AccountID
-	Session   string
-	ExpiresAt time.Time
+	Account   order.AccountID `json:"account"`
+	Session   string          `json:"session"` // or the API key
+	Scopes    []Scope         `json:"scopes"`
+	ExpiresAt time.Time       `json:"expires_at"`
+
+	recheckAt time.Time // an API key is looked up again after this
 }
+
+// May reports whether the token may be used for something.
+func (id Identity) May(scope Scope) bool { return slices.Contains(id.Scopes, scope) }
 
 // Tokens are the answer to a login.
 type Tokens struct {
@@ -59,17 +69,19 @@ type Tokens struct {
 type Service struct {
 	users    Bucket
 	sessions Bucket
+	apiKeys  Bucket
 	keys     *Keys
 	hasher   hasher
 	verified *verified
+	revoked  revoked
 	log      *slog.Logger
 	now      func() time.Time // compared with what tokens say, which other machines wrote
 }
 
-// New returns a service over the two buckets that signs with keys.
-func New(users, sessions Bucket, keys *Keys, log *slog.Logger) *Service {
+// New returns a service over the three buckets that signs with keys.
+func New(users, sessions, apiKeys Bucket, keys *Keys, log *slog.Logger) *Service {
 	return &Service{
-		users: users, sessions: sessions, keys: keys,
+		users: users, sessions: sessions, apiKeys: apiKeys, keys: keys, revoked: revoked{until: map[string]time.Time{}},
 		hasher: newHasher(), verified: newVerified(), log: log, now: time.Now,
 	}
 }

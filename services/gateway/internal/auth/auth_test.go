@@ -29,7 +29,7 @@ func newService(t *testing.T) *Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(newBucket(), newBucket(), keys, slog.New(slog.DiscardHandler))
+	return New(newBucket(), newBucket(), newBucket(), keys, slog.New(slog.DiscardHandler))
 }
 
 func part(v any) string {
@@ -89,7 +89,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := ours(header(nil), payload(nil))
-	if id, err := s.Verify(good); err != nil || id.Account != "alice" || id.Session != "s1" {
+	if id, err := s.Verify(t.Context(), good); err != nil || id.Account != "alice" || id.Session != "s1" {
 		t.Fatalf("a good token: %+v, %v", id, err)
 	}
 	head, body, _ := strings.Cut(good, ".")
@@ -141,7 +141,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"not JSON":                       ours("{", payload(nil)),
 		"a list for claims":              ours(header(nil), []string{"alice"}),
 	} {
-		if id, err := s.Verify(token); !errors.Is(err, ErrToken) && !errors.Is(err, ErrExpired) {
+		if id, err := s.Verify(t.Context(), token); !errors.Is(err, ErrToken) && !errors.Is(err, ErrExpired) {
 			t.Errorf("%s: accepted as %+v, %v", name, id, err)
 		}
 	}
@@ -154,12 +154,12 @@ func TestAVerifiedTokenExpiresAllTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // the second time from memory
-		if _, err := s.Verify(token); err != nil {
+		if _, err := s.Verify(t.Context(), token); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s.now = func() time.Time { return time.Now().Add(accessLife + leeway + time.Second) }
-	if _, err := s.Verify(token); !errors.Is(err, ErrExpired) {
+	if _, err := s.Verify(t.Context(), token); !errors.Is(err, ErrExpired) {
 		t.Errorf("after its end: %v", err)
 	}
 }
@@ -192,7 +192,7 @@ func TestKeysAreMadeOnceAndRotated(t *testing.T) {
 	}
 	renewed := newService(t)
 	renewed.keys = second
-	if _, err := renewed.Verify(token); err != nil {
+	if _, err := renewed.Verify(t.Context(), token); err != nil {
 		t.Errorf("a token under the previous key: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, currentFile), []byte("not a key"), 0o600); err != nil {
@@ -216,7 +216,7 @@ func TestUsersHaveOneNameInAnyCase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if who, err := s.Verify(tokens.Access); err != nil || who.Account != id {
+	if who, err := s.Verify(t.Context(), tokens.Access); err != nil || who.Account != id {
 		t.Errorf("token speaks for %+v, %v", who, err)
 	}
 	for name, login := range map[string][2]string{"wrong password": {"alice", "wrong"}, "unknown": {"bob", "correct horse"}, "empty": {"", ""}} {
@@ -277,7 +277,7 @@ func TestRefreshTokensAreUsedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Verify(lost.Access); err != nil {
+	if _, err := s.Verify(t.Context(), lost.Access); err != nil {
 		t.Error(err)
 	}
 	now = now.Add(sessionGrace + time.Second)

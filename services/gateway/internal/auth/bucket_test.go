@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -62,12 +63,19 @@ func (b *bucket) Update(_ context.Context, key string, value []byte, revision ui
 }
 
 // WatchAll tells all there is, and a nil behind it.
-func (b *bucket) WatchAll(context.Context, ...jetstream.WatchOpt) (jetstream.KeyWatcher, error) {
+func (b *bucket) WatchAll(ctx context.Context, opts ...jetstream.WatchOpt) (jetstream.KeyWatcher, error) {
+	return b.Watch(ctx, "*", opts...)
+}
+
+// Watch does the same for keys of the form <account>.*.
+func (b *bucket) Watch(_ context.Context, keys string, _ ...jetstream.WatchOpt) (jetstream.KeyWatcher, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	w := watcher{updates: make(chan jetstream.KeyValueEntry, len(b.entries)+1)}
 	for _, e := range b.entries {
-		w.updates <- e
+		if strings.HasPrefix(e.key, strings.TrimSuffix(keys, "*")) {
+			w.updates <- e
+		}
 	}
 	w.updates <- nil
 	return w, nil

@@ -4,12 +4,14 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // The files of the keys. To change the key, rename the first to the second and restart: tokens under the old one are
@@ -106,4 +108,28 @@ func createKey(path string) error {
 		return fmt.Errorf("write the signing key: %w", err)
 	}
 	return nil
+}
+
+// PublicKey is a public key as a JSON Web Key (RFC 8037).
+type PublicKey struct {
+	Type  string `json:"kty"`
+	Curve string `json:"crv"`
+	X     string `json:"x"`
+	ID    string `json:"kid"`
+	Alg   string `json:"alg"`
+	Use   string `json:"use"`
+}
+
+// PublicKeys returns the keys that tokens are checked with, the current one first.
+func (s *Service) PublicKeys() []PublicKey {
+	var keys []PublicKey
+	for id, public := range s.keys.public {
+		k := PublicKey{"OKP", "Ed25519", base64.RawURLEncoding.EncodeToString(public), id, "EdDSA", "sig"}
+		if id == s.keys.current {
+			keys = slices.Insert(keys, 0, k)
+		} else {
+			keys = append(keys, k)
+		}
+	}
+	return keys
 }

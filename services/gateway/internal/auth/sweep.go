@@ -21,7 +21,8 @@ func (s *Service) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case now := <-tick.C:
+			s.revoked.forget(now)
 			if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("sessions not swept", "error", err)
 			}

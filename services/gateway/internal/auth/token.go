@@ -1,10 +1,12 @@
 package auth
 
 import (
+	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,8 +21,10 @@ const (
 	issuer     = "hourglass"
 	audience   = "hourglass-api"
 	accessLife = 10 * time.Minute
-	leeway     = 5 * time.Second // between the clocks of several gateways
-	maxToken   = 4 << 10         // bytes; ours have about 450
+	// sessionScopes are those of a user who has logged in.
+	sessionScopes = string(Read + " " + Trade + " " + Manage)
+	leeway        = 5 * time.Second // between the clocks of several gateways
+	maxToken      = 4 << 10         // bytes; ours have about 450
 )
 
 // claims is typed, so that a subject which is no text is refused.
@@ -37,7 +41,7 @@ func (s *Service) sign(account order.AccountID, session string) (string, error) 
 			Issuer: issuer, Audience: jwt.ClaimStrings{audience}, Subject: string(account), ID: newID(),
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(accessLife)),
 		},
-		Session: session, Scope: "trade",
+		Session: session, Scope: sessionScopes,
 	})
 	token.Header["typ"], token.Header["kid"] = accessType, s.keys.current
 	signed, err := token.SignedString(s.keys.private)
@@ -47,11 +51,23 @@ func (s *Service) sign(account order.AccountID, session string) (string, error) 
 	return signed, nil
 }
 
-// Verify returns whom an access token speaks for. It fails with ErrExpired or ErrToken.
-func (s *Service) Verify(token string) (Identity, error) {
+// Verify returns whom an access token or an API key speaks for. It fails with ErrExpired, ErrToken or ErrStore.
+func (s *Service) Verify(ctx context.Context, token string) (Identity, error) {
 	if len(token) > maxToken {
 		return Identity{}, ErrToken
 	}
+	verify := s.verifyAccess
+	if strings.HasPrefix(token, "hgk_") {
+		verify = func(token string) (Identity, error) { return s.verifyKey(ctx, token) }
+	}
+	id, err := verify(token)
+	if err == nil && s.revoked.has(id.Session) {
+		return Identity{}, ErrToken
+	}
+	return id, err
+}
+
+func (s *Service) verifyAccess(token string) (Identity, error) {
 	now := s.now()
 	if id, ok := s.verified.get(token); ok {
 		if now.After(id.ExpiresAt.Add(leeway)) {
@@ -77,6 +93,9 @@ func (s *Service) Verify(token string) (Identity, error) {
 		return Identity{}, ErrToken
 	}
 	id := Identity{Account: account, Session: c.Session, ExpiresAt: c.ExpiresAt.Time}
+	for scope := range strings.FieldsSeq(c.Scope) {
+		id.Scopes = append(id.Scopes, Scope(scope))
+	}
 	s.verified.put(token, id)
 	return id, nil
 }

@@ -104,3 +104,30 @@ func (s *Service) rehash(ctx context.Context, key string, u user, password strin
 		_, _ = s.users.Update(ctx, key, body, revision)
 	}
 }
+
+// setPassword replaces the password of a user, unless it is no longer the one that was checked.
+func (s *Service) setPassword(ctx context.Context, checked user, password string) error {
+	key := userKey(checked.Username)
+	entry, err := s.users.Get(ctx, key)
+	if err != nil {
+		return store("look for the user", err)
+	}
+	var u user
+	if err := json.Unmarshal(entry.Value(), &u); err != nil {
+		return fmt.Errorf("decode user: %w", err)
+	}
+	if u.Password != checked.Password {
+		return store("change the password", errors.New("it was changed at this moment"))
+	}
+	if u.Password, err = s.hasher.hash(ctx, password); err != nil {
+		return err
+	}
+	body, err := json.Marshal(u) //nolint:gosec // it is the hash of the password
+	if err != nil {
+		return fmt.Errorf("encode user: %w", err)
+	}
+	if _, err := s.users.Update(ctx, key, body, entry.Revision()); err != nil {
+		return store("change the password", err)
+	}
+	return nil
+}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
-	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/order"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/auth"
@@ -90,17 +88,10 @@ func (s *server) Token(ctx context.Context, req TokenRequestObject) (TokenRespon
 	return Token200JSONResponse(tokensOf(t)), nil
 }
 
-func (s *server) login(ctx context.Context, username, password string) (auth.Tokens, error) {
-	name := strings.ToLower(username)
-	if wait := s.guard.wait(name, time.Now()); wait > 0 && !s.Limits.Off {
-		return auth.Tokens{}, tooMany("too_many_failures", "too many wrong passwords for this name", wait)
-	}
-	t, err := s.Auth.Login(ctx, username, password)
-	switch {
-	case errors.Is(err, auth.ErrCredentials):
-		s.guard.failed(name, time.Now())
-	case err == nil:
-		s.guard.succeeded(name)
-	}
+func (s *server) login(ctx context.Context, username, password string) (t auth.Tokens, err error) {
+	err = s.guarded(username, func() error {
+		t, err = s.Auth.Login(ctx, username, password)
+		return err
+	})
 	return t, err
 }

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/hourglass-trading/hourglass/services/gateway/internal/auth"
 )
 
 //go:embed openapi.yaml
@@ -32,6 +35,7 @@ type contract struct {
 type operation struct {
 	id       string
 	public   bool // answers without a token
+	scope    auth.Scope
 	byHand   bool // not among the generated handlers
 	params   []param
 	media    string             // content type of the body, "" if it takes none
@@ -89,6 +93,14 @@ func newOperation(compiler *jsonschema.Compiler, path, method string, item *open
 	o := &operation{
 		id: op.OperationID, method: method, route: echoRoute(path), prefixes: []string{versioned},
 		public: op.Security != nil && len(*op.Security) == 0, byHand: slices.Contains(op.Tags, "by-hand"),
+	}
+	switch scope, _ := op.Extensions["x-scope"].(string); {
+	case scope != "":
+		o.scope = auth.Scope(scope)
+	case method == http.MethodGet:
+		o.scope = auth.Read
+	default:
+		o.scope = auth.Trade
 	}
 	for _, server := range item.Servers {
 		if server.URL == "/" {

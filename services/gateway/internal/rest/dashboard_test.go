@@ -58,7 +58,7 @@ func TestTheDashboardIsServed(t *testing.T) {
 		"no way out of the folder":                        {"/assets/../../go.mod", nil, 404, "unknown_route"},
 		"no way out of the folder by escapes":             {"/assets/..%2f..%2fgo.mod", nil, 404, "unknown_route"},
 		"no way out of the folder by double escapes":      {"/assets/%252e%252e/go.mod", nil, 404, "unknown_route"},
-		"no listing":                                      {"/assets/", nil, 404, "unknown_route"},
+		"no listing": {"/assets/", nil, 404, "unknown_route"},
 	} {
 		w := get(is.path, is.header...)
 		if w.Code != is.status || !strings.Contains(w.Body.String(), is.body) {

@@ -81,6 +81,8 @@ var sentinels = []struct {
 	{auth.ErrCredentials, http.StatusUnauthorized, "invalid_credentials", "wrong username or password", 0},
 	{auth.ErrExpired, http.StatusUnauthorized, "token_expired", "the access token has expired; log in or refresh", 0},
 	{auth.ErrToken, http.StatusUnauthorized, "invalid_token", "the token is not valid", 0},
+	{auth.ErrTooManyKeys, http.StatusConflict, "too_many_api_keys", "the account has as many API keys as it may have; delete one", 0},
+	{auth.ErrNoKey, http.StatusNotFound, "unknown_api_key", "there is no such API key", 0},
 	{auth.ErrBusy, http.StatusTooManyRequests, "busy", "too many logins at once; try again", time.Second},
 	{auth.ErrStore, http.StatusServiceUnavailable, "unavailable", "the state is not reachable; try again", time.Second},
 	{bus.ErrUnavailable, http.StatusServiceUnavailable, "unavailable", "the state is not reachable; try again", time.Second},

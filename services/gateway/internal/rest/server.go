@@ -34,13 +34,15 @@ type Parts struct {
 	Market   *view.Market
 	Statuses *view.Statuses
 	Accounts *view.Accounts
-	Stream   http.Handler                            // serves /ws, authentication included
-	Pages    fs.FS                                   // the dashboard as it was built; nil or without an index: a page says so
-	Ready    func(context.Context) map[string]string // what works ("ok") and what does not
-	Limits   Limits
-	Kind     string // live, sim or replay
-	Version  string
-	Log      *slog.Logger
+	Stream   http.Handler // serves /ws, authentication included
+	// Events sends an account's events behind the version last, until something ends it.
+	Events  func(w http.ResponseWriter, r *http.Request, id auth.Identity, last *uint64) error
+	Pages   fs.FS                                   // the dashboard as it was built; nil or without an index: a page says so
+	Ready   func(context.Context) map[string]string // what works ("ok") and what does not
+	Limits  Limits
+	Kind    string // live, sim or replay
+	Version string
+	Log     *slog.Logger
 }
 
 // requestTimeout bounds a request: longer than any wait inside it, so that the cause is told and not the time.
@@ -168,6 +170,9 @@ func (s *server) registerByHand(e *echo.Echo, checks map[string][]echo.Middlewar
 		e.GET(prefix+"/docs", index, checks["getDocs"]...)
 		e.GET(prefix+"/ws", stream) // it knows other ways to say who one is, and lasts longer than a request
 	}
+	// It outlives a request's time, so it is let in by hand.
+	events := s.contract.operations["GET /v1/events"]
+	e.GET(versioned+"/events", s.events(events), wholePath, events.validate)
 	e.GET("/docs/*", page, s.admit(s.contract.operations["GET /docs"]))
 }
 
@@ -228,22 +233,36 @@ func (s *server) admit(op *operation) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(ctx echo.Context) error {
 			req := ctx.Request()
-			id, fault := s.identity(req) // of a public route a token only says whose limit it is
-			if err := s.count(ctx, op, id); err != nil {
+			within, cancel := context.WithTimeout(req.Context(), requestTimeout)
+			defer cancel()
+			id, err := s.let(ctx, within, op)
+			if err != nil {
 				return err
 			}
-			if fault != nil && !op.public {
-				return fault
-			}
-			within, cancel := context.WithTimeout(context.WithValue(req.Context(), identityKey{}, id), requestTimeout)
-			defer cancel()
-			ctx.SetRequest(req.WithContext(within))
+			ctx.SetRequest(req.WithContext(context.WithValue(within, identityKey{}, id)))
 			return next(ctx)
 		}
 	}
 }
 
-func (s *server) identity(req *http.Request) (auth.Identity, error) {
+// let returns who calls, or why the request is not let in.
+func (s *server) let(ctx echo.Context, within context.Context, op *operation) (auth.Identity, error) {
+	id, fault := s.identity(within, ctx.Request()) // of a public route a token only says whose limit it is
+	if err := s.count(ctx, op, id); err != nil {
+		return id, err
+	}
+	switch {
+	case op.public:
+		return id, nil
+	case fault != nil:
+		return id, fault
+	case !id.May(op.scope):
+		return id, newProblem(http.StatusForbidden, "insufficient_scope", "the token is not for this: it lacks "+string(op.scope))
+	}
+	return id, nil
+}
+
+func (s *server) identity(ctx context.Context, req *http.Request) (auth.Identity, error) {
 	header := req.Header.Get(echo.HeaderAuthorization)
 	if header == "" {
 		return auth.Identity{}, newProblem(http.StatusUnauthorized, "missing_token", "send Authorization: Bearer <access token>")
@@ -252,7 +271,7 @@ func (s *server) identity(req *http.Request) (auth.Identity, error) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return auth.Identity{}, auth.ErrToken
 	}
-	return s.Auth.Verify(strings.TrimSpace(token))
+	return s.Auth.Verify(ctx, strings.TrimSpace(token))
 }
 
 // count takes a token from the bucket that a request belongs to.
@@ -261,7 +280,7 @@ func (s *server) count(ctx echo.Context, op *operation, id auth.Identity) error 
 	switch {
 	case s.Limits.Off, op.id == "getHealth", op.id == "getReadiness":
 		return nil
-	case op.id == "register", op.id == "login", op.id == "token":
+	case op.id == "register", op.id == "login", op.id == "token", op.id == "changePassword":
 		return s.access.limit(ctx, address)
 	case id.Account != "":
 		return s.perUser.limit(ctx, string(id.Account))

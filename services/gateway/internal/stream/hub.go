@@ -40,9 +40,11 @@ const (
 	closeFlood        = websocket.StatusCode(4429)
 )
 
-// Authenticator checks an access token.
+// Authenticator knows who a token speaks for, and whether it still does.
 type Authenticator interface {
-	Verify(token string) (auth.Identity, error)
+	Verify(ctx context.Context, token string) (auth.Identity, error)
+	Redeem(ctx context.Context, ticket string) (auth.Identity, error)
+	Revoked(session string) bool
 }
 
 // Config is what a Hub is told.
@@ -68,13 +70,25 @@ type Hub struct {
 	sessions map[*session]struct{}
 	users    map[order.AccountID]int // connections
 	channels map[channelKey]*channel
+	ending   chan struct{} // closed when it stops
 }
 
 // NewHub returns a hub without connections.
 func NewHub(cfg Config, a Authenticator, c *view.Catalog, m *view.Market, accounts *view.Accounts, log *slog.Logger) *Hub {
 	return &Hub{
 		cfg: cfg, auth: a, catalog: c, market: m, accounts: accounts, log: log,
-		sessions: map[*session]struct{}{}, users: map[order.AccountID]int{}, channels: map[channelKey]*channel{},
+		sessions: map[*session]struct{}{}, users: map[order.AccountID]int{}, channels: map[channelKey]*channel{}, ending: make(chan struct{}),
+	}
+}
+
+// Revoke closes the connections of a session or an API key that was ended.
+func (h *Hub) Revoke(session string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.sessions {
+		if s.speaksBy(session) {
+			s.end(closeUnauthorized, "the session was ended")
+		}
 	}
 }
 
@@ -176,6 +190,7 @@ const shutdownGrace = 2 * time.Second
 func (h *Hub) shutdown() {
 	h.mu.Lock()
 	h.closing = true
+	close(h.ending)
 	for s := range h.sessions {
 		s.say(shutdownFrame(time.Now()))
 		s.end(websocket.StatusGoingAway, "the server is stopping")

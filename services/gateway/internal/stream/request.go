@@ -106,7 +106,7 @@ func (s *session) handle(ctx context.Context, frame []byte) {
 func (s *session) act(ctx context.Context, r *request) error {
 	switch r.Action {
 	case "auth":
-		s.authenticate(r.ID, r.Token)
+		s.authenticate(ctx, r.ID, r.Token)
 		return nil
 	case "ping":
 		s.say(pongFrame(r.ID))

@@ -72,7 +72,7 @@ func (s *session) run(ctx context.Context, authorization string) {
 
 	switch token, given := bearer(authorization); {
 	case given:
-		s.authenticate(nil, token)
+		s.authenticate(ctx, nil, token)
 	case s.hub.cfg.Public:
 		s.greet()
 	}
@@ -120,8 +120,14 @@ func (s *session) read(ctx context.Context) {
 }
 
 // authenticate takes a token, at the start or later to live longer than the first one.
-func (s *session) authenticate(id []byte, token string) {
-	identity, err := s.hub.auth.Verify(token)
+func (s *session) authenticate(ctx context.Context, id []byte, token string) {
+	within, cancel := context.WithTimeout(ctx, authPatience)
+	defer cancel()
+	verify := s.hub.auth.Verify
+	if strings.HasPrefix(token, "hgt_") {
+		verify = s.hub.auth.Redeem
+	}
+	identity, err := verify(within, token)
 	s.mu.Lock()
 	before := s.identity
 	s.mu.Unlock()
@@ -135,6 +141,9 @@ func (s *session) authenticate(id []byte, token string) {
 	case before.Account != "" && before.Account != identity.Account:
 		s.end(closeUnauthorized, "the token is another account's")
 		return
+	case !identity.May(auth.Read):
+		s.end(closeUnauthorized, "the key is not for reading")
+		return
 	case !s.hub.count(s, identity.Account):
 		s.end(closeFlood, "too many connections of this account")
 		return
@@ -142,6 +151,10 @@ func (s *session) authenticate(id []byte, token string) {
 	s.mu.Lock()
 	s.identity, s.warned = identity, false
 	s.mu.Unlock()
+	if s.hub.auth.Revoked(identity.Session) { // while it was being checked
+		s.end(closeUnauthorized, "the session was ended")
+		return
+	}
 	if before.Account == "" {
 		s.greet()
 		return
@@ -155,6 +168,13 @@ func (s *session) greet() {
 	s.greeted = true
 	s.mu.Unlock()
 	s.say(helloFrame(s.hub.cfg, authenticated, time.Now()))
+}
+
+// speaksBy reports whether the session's token belongs to a login or an API key.
+func (s *session) speaksBy(session string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.identity.Session == session
 }
 
 // account returns whom the session speaks for, "" if that is not known.

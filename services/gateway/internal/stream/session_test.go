@@ -20,12 +20,18 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // door admits by a table.
 type door map[string]auth.Identity
 
-func (d door) Verify(token string) (auth.Identity, error) {
+func (d door) Verify(_ context.Context, token string) (auth.Identity, error) {
 	if id, ok := d[token]; ok {
+		id.Scopes = []auth.Scope{auth.Read}
 		return id, nil
 	}
 	return auth.Identity{}, auth.ErrToken
 }
+
+func (d door) Redeem(context.Context, string) (auth.Identity, error) {
+	return auth.Identity{}, auth.ErrToken
+}
+func (d door) Revoked(string) bool { return false }
 
 // serve runs a hub without a bus behind it, and returns how to connect.
 func serve(t *testing.T, d door) (dial func() *websocket.Conn) {

@@ -1,0 +1,162 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/hourglass-trading/hourglass/pkg/order"
+)
+
+// MaxAPIKeys bounds the keys of an account.
+const MaxAPIKeys = 20
+
+// ErrTooManyKeys says that an account has as many keys as it may.
+var ErrTooManyKeys = errors.New("the account has as many API keys as it may have")
+
+// ErrNoKey says that an account has no such key.
+var ErrNoKey = errors.New("the account has no such API key")
+
+// never is the end of a key that has none.
+var never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// APIKey is a key of an account as its owner sees it, without its secret.
+type APIKey struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Scopes    []Scope   `json:"scopes"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"` // zero: never
+}
+
+// storedKey is a key as the bucket keeps it, under <account>.<id>. The secret is 256 random bits, so a fast hash is enough.
+type storedKey struct {
+	APIKey
+	Hash string `json:"hash"`
+}
+
+// An API key is hgk_<account>.<id>.<secret>.
+var apiKeyText = regexp.MustCompile(`^hgk_([a-z0-9]{1,32})\.([a-z0-9]{26})\.([A-Za-z0-9_-]{43})$`)
+
+// CreateAPIKey makes a key and returns it with its text, which nobody can find out again.
+func (s *Service) CreateAPIKey(ctx context.Context, account order.AccountID, name string, scopes []Scope, expires time.Time) (APIKey, string, error) {
+	keys, err := s.APIKeys(ctx, account)
+	if err != nil {
+		return APIKey{}, "", err
+	}
+	if len(keys) >= MaxAPIKeys {
+		return APIKey{}, "", ErrTooManyKeys
+	}
+	secret, hash := newSecret()
+	k := storedKey{APIKey: APIKey{ID: newID(), Name: name, Scopes: scopes, CreatedAt: s.now().UTC(), ExpiresAt: expires}, Hash: hash}
+	body, err := json.Marshal(k)
+	if err != nil {
+		return APIKey{}, "", fmt.Errorf("encode API key: %w", err)
+	}
+	at := string(account) + "." + k.ID
+	if _, err := s.apiKeys.Create(ctx, at, body); err != nil {
+		return APIKey{}, "", store("keep the API key", err)
+	}
+	return k.APIKey, "hgk_" + at + "." + secret, nil
+}
+
+// APIKeys returns the keys of an account, the oldest first.
+func (s *Service) APIKeys(ctx context.Context, account order.AccountID) ([]APIKey, error) {
+	entries, err := list(ctx, s.apiKeys, account)
+	if err != nil {
+		return nil, store("list the API keys", err)
+	}
+	keys := []APIKey{}
+	for _, e := range entries {
+		var k storedKey
+		if err := json.Unmarshal(e.Value(), &k); err != nil {
+			return nil, fmt.Errorf("decode API key: %w", err)
+		}
+		keys = append(keys, k.APIKey)
+	}
+	slices.SortFunc(keys, func(a, b APIKey) int { return strings.Compare(a.ID, b.ID) }) // ids sort by time
+	return keys, nil
+}
+
+// DeleteAPIKey ends a key; connections that were opened with it are closed within a second.
+func (s *Service) DeleteAPIKey(ctx context.Context, account order.AccountID, id string) error {
+	key := string(account) + "." + id
+	if _, err := s.apiKeys.Get(ctx, key); errors.Is(err, jetstream.ErrKeyNotFound) {
+		return ErrNoKey
+	} else if err != nil {
+		return store("look for the API key", err)
+	}
+	if err := s.apiKeys.Delete(ctx, key); err != nil {
+		return store("delete the API key", err)
+	}
+	s.revoked.add(id, s.now())
+	return nil
+}
+
+// recheckKey is how long a key that was found good is taken without another look into the bucket. It is shorter than a
+// revocation is remembered, so that a look under way while a key is deleted cannot bring it back.
+const recheckKey = 5 * time.Minute
+
+// verifyKey returns whom an API key speaks for.
+func (s *Service) verifyKey(ctx context.Context, text string) (Identity, error) {
+	parts := apiKeyText.FindStringSubmatch(text)
+	if parts == nil {
+		return Identity{}, ErrToken
+	}
+	now := s.now()
+	known, ok := s.verified.get(text)
+	if !ok || now.After(known.recheckAt) {
+		entry, err := s.apiKeys.Get(ctx, parts[1]+"."+parts[2])
+		if errors.Is(err, jetstream.ErrKeyNotFound) {
+			return Identity{}, ErrToken
+		}
+		if err != nil {
+			return Identity{}, store("look for the API key", err)
+		}
+		var k storedKey
+		if err := json.Unmarshal(entry.Value(), &k); err != nil {
+			return Identity{}, fmt.Errorf("decode API key: %w", err)
+		}
+		if !equal(secretHash(parts[3]), k.Hash) {
+			return Identity{}, ErrToken
+		}
+		known = Identity{
+			Account: order.AccountID(parts[1]), Session: k.ID, Scopes: k.Scopes, ExpiresAt: k.ExpiresAt, recheckAt: now.Add(recheckKey),
+		}
+		if known.ExpiresAt.IsZero() {
+			known.ExpiresAt = never
+		}
+		s.verified.put(text, known)
+	}
+	if now.After(known.ExpiresAt) {
+		return Identity{}, ErrExpired
+	}
+	return known, nil
+}
+
+// list returns what a bucket holds for an account.
+func list(ctx context.Context, b Bucket, account order.AccountID) (found []jetstream.KeyValueEntry, err error) {
+	all, err := b.Watch(ctx, string(account)+".*", jetstream.IgnoreDeletes())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, all.Stop()) }()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case e := <-all.Updates():
+			if e == nil { // all that there are
+				return found, nil
+			}
+			found = append(found, e)
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/services/gateway/internal/auth"
+)
+
+type keySet struct {
+	Keys []auth.PublicKey `json:"keys"`
+}
+
+type passwordChange struct {
+	Username string `json:"username"`
+	Current  string `json:"current_password"`
+	New      string `json:"new_password"`
+}
+
+type newAPIKey struct {
+	Name      string       `json:"name"`
+	Scopes    []auth.Scope `json:"scopes"`
+	ExpiresAt time.Time    `json:"expires_at"`
+}
+
+type apiKeyList struct {
+	Keys []auth.APIKey `json:"keys"`
+}
+
+type createdAPIKey struct {
+	auth.APIKey
+	Key string `json:"key"`
+}
+
+type ticketAnswer struct {
+	Ticket    string `json:"ticket"`
+	ExpiresIn int    `json:"expires_in"`
+}
+
+// GetKeys tells the public keys, so that others can check our tokens.
+func (s *server) GetKeys(context.Context, GetKeysRequestObject) (GetKeysResponseObject, error) {
+	return GetKeys200JSONResponse{Keys: s.Auth.PublicKeys()}, nil
+}
+
+// Logout ends the caller's session.
+func (s *server) Logout(ctx context.Context, _ LogoutRequestObject) (LogoutResponseObject, error) {
+	if err := s.Auth.Logout(ctx, caller(ctx)); err != nil {
+		return nil, err
+	}
+	return Logout204Response{}, nil
+}
+
+// ChangePassword changes the caller's password. Wrong ones are counted as those of logins are, so that a stolen token does
+// not help to guess.
+func (s *server) ChangePassword(ctx context.Context, req ChangePasswordRequestObject) (ChangePasswordResponseObject, error) {
+	err := s.guarded(req.Body.Username, func() error {
+		return s.Auth.ChangePassword(ctx, caller(ctx), req.Body.Username, req.Body.Current, req.Body.New)
+	})
+	if errors.Is(err, auth.ErrCredentials) { // not 401, which would say that the token is not valid
+		return nil, newProblem(http.StatusForbidden, "invalid_credentials", "wrong username or password")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ChangePassword204Response{}, nil
+}
+
+// ListAPIKeys tells the account's keys.
+func (s *server) ListAPIKeys(ctx context.Context, _ ListAPIKeysRequestObject) (ListAPIKeysResponseObject, error) {
+	keys, err := s.Auth.APIKeys(ctx, caller(ctx).Account)
+	if err != nil {
+		return nil, err
+	}
+	return ListAPIKeys200JSONResponse{Keys: keys}, nil
+}
+
+// CreateAPIKey makes a key.
+func (s *server) CreateAPIKey(ctx context.Context, req CreateAPIKeyRequestObject) (CreateAPIKeyResponseObject, error) {
+	if at := req.Body.ExpiresAt; !at.IsZero() && !at.After(time.Now()) {
+		return nil, invalid([]order.FieldError{{Field: "expires_at", Detail: "is not in the future"}})
+	}
+	k, text, err := s.Auth.CreateAPIKey(ctx, caller(ctx).Account, req.Body.Name, req.Body.Scopes, req.Body.ExpiresAt)
+	if err != nil {
+		return nil, err
+	}
+	return CreateAPIKey201JSONResponse{APIKey: k, Key: text}, nil
+}
+
+// DeleteAPIKey ends a key of the caller's account.
+func (s *server) DeleteAPIKey(ctx context.Context, req DeleteAPIKeyRequestObject) (DeleteAPIKeyResponseObject, error) {
+	if err := s.Auth.DeleteAPIKey(ctx, caller(ctx).Account, req.KeyId); err != nil {
+		return nil, err
+	}
+	return DeleteAPIKey204Response{}, nil
+}
+
+// CreateTicket gives a text that opens one WebSocket for the caller.
+func (s *server) CreateTicket(ctx context.Context, _ CreateTicketRequestObject) (CreateTicketResponseObject, error) {
+	text, life, err := s.Auth.NewTicket(ctx, caller(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return CreateTicket201JSONResponse{Ticket: text, ExpiresIn: seconds(life)}, nil
+}
+
+// events sends the caller's events until the client leaves.
+func (s *server) events(op *operation) echo.HandlerFunc {
+	return func(ctx echo.Context) error {
+		within, cancel := context.WithTimeout(ctx.Request().Context(), requestTimeout)
+		defer cancel()
+		id, err := s.let(ctx, within, op)
+		if err != nil {
+			return err
+		}
+		var last *uint64
+		if text := ctx.Request().Header.Get("Last-Event-ID"); text != "" {
+			n, err := strconv.ParseUint(text, 10, 64)
+			if err != nil {
+				return badRequest("invalid_parameter", "Last-Event-ID is not one of ours")
+			}
+			last = &n
+		}
+		return s.Events(ctx.Response(), ctx.Request(), id, last)
+	}
+}
+
+// guarded runs a check of a name's password and counts how it ends.
+func (s *server) guarded(username string, check func() error) error {
+	name := strings.ToLower(username)
+	if wait := s.guard.wait(name, time.Now()); wait > 0 && !s.Limits.Off {
+		return tooMany("too_many_failures", "too many wrong passwords for this name", wait)
+	}
+	err := check()
+	switch {
+	case errors.Is(err, auth.ErrCredentials):
+		s.guard.failed(name, time.Now())
+	case err == nil:
+		s.guard.succeeded(name)
+	}
+	return err
+}
