@@ -1,5 +1,5 @@
 /** What an order cost, part by part, in money and in basis points of its worth at the decision. Pure. */
-import { divide, from, mul, type Decimal } from '../decimal/decimal'
+import { divide, from, mul, round, sign, type Decimal } from '../decimal/decimal'
 import type { Report } from '../api/types'
 
 export interface Cost {
@@ -30,6 +30,13 @@ function worthOf(r: Report): Decimal | undefined {
   const mid = from(r.decision_mid ?? r.arrival_mid)
   const quantity = from(r.order.quantity)
   return mid && quantity && mul(mid, quantity)
+}
+
+/** The colour of a cost as it is shown, to two places: a cost, a gain, or neither. */
+export function tone(bps: string | null | undefined): 'sell' | 'buy' | '' {
+  const d = from(bps)
+  const s = d ? sign(round(d, 2)) : 0
+  return s > 0 ? 'sell' : s < 0 ? 'buy' : ''
 }
 
 const columns = ['id', 'slice', 'exchange', 'at', 'side', 'price', 'quantity', 'fee', 'book_sequence', 'exchange_seq', 'level', 'displayed', 'remembered'] as const
