@@ -98,7 +98,13 @@ func readPreview(data []byte) (func(*loop, time.Time) (any, error), error) {
 		if err != nil {
 			return nil, err
 		}
-		p, refused := a.state.Preview(req.TWAP, at, l.market)
+		var p *order.Preview
+		var refused *order.Rejection
+		if req.Plain != nil {
+			p, refused = a.state.PreviewPlain(req.Plain, at, l.market)
+		} else {
+			p, refused = a.state.Preview(req.TWAP, at, l.market)
+		}
 		if refused != nil {
 			return nil, &bus.Failure{Kind: refused.Kind, Code: refused.Code, Detail: refused.Detail, Errors: refused.Errors}
 		}

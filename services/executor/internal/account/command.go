@@ -44,7 +44,9 @@ func (s *State) answer(cmd *order.Command, at time.Time, m *twap.Market) (order.
 	case order.Deposit:
 		return s.deposit(cmd.Deposit, at)
 	case order.CreateTWAP:
-		return s.create(cmd.TWAP, at, m)
+		return s.create(cmd.TWAP, nil, at, m)
+	case order.CreatePlain:
+		return s.createPlain(cmd.Plain, at, m)
 	}
 	w := s.byID[cmd.OrderID]
 	switch {
@@ -52,6 +54,9 @@ func (s *State) answer(cmd *order.Command, at time.Time, m *twap.Market) (order.
 		return order.Event{}, &order.Rejection{Kind: order.NotFound, Code: "unknown_order", Detail: "the account has no such order"}
 	case w.Order.Status.Ended():
 		return order.Event{}, conflict("order_ended", "the order has ended: "+string(w.Order.Status))
+	}
+	if w.Order.TimeInForce != "" && cmd.Type != order.Cancel {
+		return order.Event{}, conflict("immediate_order", "the order has gone to the market; it can be canceled, nothing else")
 	}
 	switch cmd.Type {
 	case order.Cancel:
@@ -72,8 +77,13 @@ func (s *State) answer(cmd *order.Command, at time.Time, m *twap.Market) (order.
 func (s *State) refusal(cmd *order.Command, why *order.Rejection, at time.Time) order.Event {
 	e := s.event(order.CommandRejected, cmd.ID, at)
 	e.Rejection, e.OrderID = why, cmd.OrderID
-	if cmd.TWAP != nil {
+	switch {
+	case cmd.TWAP != nil:
 		e.TokenID = cmd.TWAP.TokenID
+	case cmd.Plain != nil:
+		e.TokenID = cmd.Plain.TokenID
+	}
+	if cmd.TWAP != nil || cmd.Plain != nil {
 		if e.OrderID == "" && order.ValidTokenID(e.TokenID) {
 			e.OrderID = order.NewID(s.ID, e.TokenID)
 		}
@@ -149,9 +159,9 @@ func validAsset(name string) bool {
 	return true
 }
 
-// create accepts an order and reserves its funds.
-func (s *State) create(p *order.Params, at time.Time, m *twap.Market) (order.Event, *order.Rejection) {
-	o, accepted, refused := s.check(p, at, m)
+// create accepts an order and reserves its funds. Plain is set where the order is a plain one.
+func (s *State) create(p *order.Params, plain *order.Plain, at time.Time, m *twap.Market) (order.Event, *order.Rejection) {
+	o, accepted, refused := s.check(p, plain, at, m)
 	if refused != nil {
 		return order.Event{}, refused
 	}
@@ -172,7 +182,7 @@ func (s *State) create(p *order.Params, at time.Time, m *twap.Market) (order.Eve
 }
 
 // check is all that a new order must pass but its funds.
-func (s *State) check(p *order.Params, at time.Time, m *twap.Market) (*order.Order, *order.Acceptance, *order.Rejection) {
+func (s *State) check(p *order.Params, plain *order.Plain, at time.Time, m *twap.Market) (*order.Order, *order.Acceptance, *order.Rejection) {
 	if p == nil {
 		return nil, nil, invalid("validation_failed", "twap", "is missing")
 	}
@@ -192,7 +202,7 @@ func (s *State) check(p *order.Params, at time.Time, m *twap.Market) (*order.Ord
 	if err != nil {
 		return nil, nil, invalid("validation_failed", "preset", err.Error())
 	}
-	return twap.Accept(&twap.Request{ID: id, Params: p, Profile: profile, Market: s.cfg.Market, At: at}, m)
+	return twap.Accept(&twap.Request{ID: id, Params: p, Plain: plain, Profile: profile, Market: s.cfg.Market, At: at}, m)
 }
 
 // insufficient refuses what cannot be paid.

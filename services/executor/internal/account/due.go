@@ -197,8 +197,11 @@ func release(entry *ledger.Entry, o *order.Order, keep decimal.Decimal) {
 func (s *State) end(w *twap.Work, sc *twap.Scene) order.Event {
 	o := changed(w, nil)
 	o.Status, o.Reason, o.EndedAt = order.Expired, order.EndWindow, sc.At
-	if w.Missed(s.resumed) {
+	switch {
+	case w.Missed(s.resumed):
 		o.Reason = order.EndMissed
+	case w.Immediate():
+		o.Reason = order.EndImmediate
 	}
 	return s.ended(w, o, string(o.ID)+"-ended", sc)
 }

@@ -11,9 +11,23 @@ import (
 // neither the account nor the market.
 func (s *State) Preview(p *order.Params, at time.Time, m *twap.Market) (*order.Preview, *order.Rejection) {
 	at = s.notBefore(at)
-	o, accepted, refused := s.check(p, at, m)
+	o, accepted, refused := s.check(p, nil, at, m)
 	if refused != nil {
 		return nil, refused
+	}
+	return s.preview(o, accepted, at, m)
+}
+
+// PreviewPlain is Preview for a plain order.
+func (s *State) PreviewPlain(p *order.Plain, at time.Time, m *twap.Market) (*order.Preview, *order.Rejection) {
+	at = s.notBefore(at)
+	params, refused := plainParams(p, at)
+	if refused != nil {
+		return nil, refused
+	}
+	o, accepted, refused := s.check(params, p, at, m)
+	if refused != nil {
+		return nil, asPlain(refused)
 	}
 	return s.preview(o, accepted, at, m)
 }

@@ -14,6 +14,7 @@ import (
 type Request struct {
 	ID      order.ID
 	Params  *order.Params
+	Plain   *order.Plain // of a plain order, whose Params are Plain.Params; else nil
 	Profile order.Profile
 	Market  string // live, sim or replay
 	At      time.Time
@@ -111,6 +112,9 @@ func (r *Request) order(set []market.Instrument) order.Order {
 		Quantity: p.Quantity, RemainingQuantity: p.Quantity, LimitPrice: p.LimitPrice,
 		CreatedAt: r.At, StartsAt: start, EndsAt: start.Add(time.Duration(p.DurationSeconds) * time.Second),
 		Version: 1, Params: p, Profile: r.Profile, Market: r.Market,
+	}
+	if r.Plain != nil {
+		o.Type, o.TimeInForce = r.Plain.Type, r.Plain.TimeInForce
 	}
 	for i := range set {
 		o.Exchanges = append(o.Exchanges, set[i].Exchange)

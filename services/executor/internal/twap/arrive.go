@@ -83,6 +83,9 @@ func (w *Work) match(sc *Scene, s *order.Slice, child *order.Child) ([]order.Fil
 		budget = &sc.Budget
 	}
 	takes, short := k.walk(w.count(child.Quantity), budget)
+	if w.Order.TimeInForce == order.FOK && grains(takes, c) < w.count(child.Quantity) {
+		takes = nil // all or nothing, at the exchange too
+	}
 	fills := w.fills(sc, s, c, src.book, takes)
 	var calc decimal.Calc
 	for i := range fills {
@@ -99,6 +102,15 @@ func (w *Work) match(sc *Scene, s *order.Slice, child *order.Child) ([]order.Fil
 		return fills, order.InsufficientFunds
 	}
 	return fills, order.BookMoved
+}
+
+// grains sums what was taken from one book.
+func grains(takes []take, c *cursor) int64 {
+	var sum int64
+	for _, t := range takes {
+		sum += t.steps * c.grains
+	}
+	return sum
 }
 
 // fills writes down what was taken from a book, with the evidence.

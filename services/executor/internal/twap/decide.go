@@ -107,7 +107,11 @@ func (w *Work) send(sc *Scene, s *order.Slice, seen touch, out want) {
 	if w.Order.Side == market.Buy {
 		budget = &sc.Budget
 	}
-	parts := w.route(k, out.wanted, budget)
+	route := w.route
+	if w.Order.TimeInForce == order.FOK {
+		route = w.whole
+	}
+	parts := route(k, out.wanted, budget)
 	if parts.short {
 		s.LimitedBy = byFunds
 	}

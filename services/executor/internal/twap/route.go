@@ -19,6 +19,7 @@ type split struct {
 	grains  int64   // the sum
 	short   bool    // money ran out
 	dropped bool    // an exchange was left out because its share was below its minimum
+	partly  bool    // something could be had, but nowhere all of what must be had whole
 }
 
 // route spreads need over the books: greedily, and again without the smallest share that its exchange would not accept,
@@ -68,6 +69,39 @@ func (k *walker) shares(takes []take) []share {
 	return out
 }
 
+// whole sends all of need to the one exchange that gives it cheapest with its fee, or nothing. Of equals the first by name.
+func (w *Work) whole(k *walker, need int64, budget *decimal.Decimal) split {
+	var out, best split
+	var worth decimal.Decimal
+	for i := range k.cursors {
+		for j := range k.cursors {
+			k.cursors[j].out = j != i
+		}
+		takes, short := k.walk(need, budget)
+		out.short = out.short || short
+		shares := k.shares(takes)
+		if len(shares) == 0 {
+			continue
+		}
+		s, c := shares[0], &k.cursors[i]
+		if s.steps*c.grains < need || !w.acceptable(c, s) {
+			out.partly = true
+			continue
+		}
+		price, err := s.notional.Mul(c.factor)
+		if err == nil && (best.grains == 0 || worse(k.side, worth, price)) {
+			best, worth = split{shares: shares, grains: need}, price
+		}
+	}
+	for i := range k.cursors {
+		k.cursors[i].out = false
+	}
+	if best.grains > 0 {
+		return best
+	}
+	return out
+}
+
 func (w *Work) acceptable(c *cursor, s share) bool {
 	in := w.instrument(c.exchange)
 	quantity, err := decimal.FromSteps(s.steps, c.step)
@@ -81,6 +115,8 @@ func (w *Work) nothing(k *walker, s split) order.Reason {
 		return order.InsufficientFunds
 	case s.dropped:
 		return order.BelowMinimum
+	case s.partly:
+		return order.NotAllAtOnce
 	}
 	best, offered, within, consumed := decimal.Decimal{}, false, false, false
 	for i := range k.cursors {

@@ -197,10 +197,18 @@ func (w *Work) Next(resumed time.Time) (time.Time, Step, bool) {
 		consider(w.Order.StartsAt, Begin)
 	case left:
 		consider(w.Schedule[i].DueAt, Cut)
-	case !w.Flying():
+	case w.Flying():
+	case w.Immediate(): // it has had its answer
+		consider(w.Slices[len(w.Slices)-1].DecidedAt, Close)
+	default:
 		consider(w.Order.EndsAt, Close)
 	}
 	return due, step, found
+}
+
+// Immediate reports whether the order gives up what it cannot have at once.
+func (w *Work) Immediate() bool {
+	return w.Order.TimeInForce == order.IOC || w.Order.TimeInForce == order.FOK
 }
 
 // Missed reports whether the window ended while the executor was away.
@@ -214,9 +222,11 @@ func (w *Work) Sweeps() bool {
 // Shed lets go of what only an order that is worked, or was of late, needs to keep.
 func (w *Work) Shed() { w.Slices, w.Schedule, w.planned, w.Estimate = nil, nil, nil, nil }
 
-// closes is the end of the time that the report is about: that of the window, or when the order was canceled.
+// closes is the end of the time that the report is about: that of the window, or when the order was canceled. A plain
+// order has no window to be compared with once it has its answer.
 func (w *Work) closes() time.Time {
-	if w.Order.Status == order.Canceled && w.Order.EndedAt.Before(w.Order.EndsAt) {
+	early := w.Order.Status == order.Canceled || w.Order.Status.Ended() && w.Immediate()
+	if early && w.Order.EndedAt.Before(w.Order.EndsAt) {
 		return w.Order.EndedAt
 	}
 	return w.Order.EndsAt
