@@ -318,3 +318,26 @@ func TestAReaderTooSlowForItsOrdersIsToldWhereToResume(t *testing.T) {
 		}
 	}
 }
+
+func TestAveragesAreStreamed(t *testing.T) {
+	h := newHouse(t, nil)
+	w := h.dial(h.user("alice"))
+	w.hello()
+	for _, wrong := range []string{"", `,"half_life":0`, `,"half_life":86401`, `,"half_life":1.5`} {
+		w.send(`{"action":"subscribe","stream":"ewma","symbol":"BTC-USDT","exchange":"binance"%s}`, wrong)
+		w.next("error")
+	}
+	w.send(`{"action":"subscribe","stream":"ewma","symbol":"BTC-USDT","exchange":"binance","half_life":60}`)
+	if f := w.next("ack"); f["half_life"] != 60.0 {
+		t.Errorf("ack: %v", f)
+	}
+	f := w.next("ewma")
+	for f["value"] == nil { // until the book is there
+		f = w.next("ewma")
+	}
+	if f["value"] != "64999.95" || f["mid"] != "64999.95" || f["state"] != "live" || f["half_life"] != 60.0 {
+		t.Errorf("frame: %v", f)
+	}
+	w.send(`{"action":"unsubscribe","stream":"ewma","symbol":"BTC-USDT","exchange":"binance","half_life":60}`)
+	w.next("ack")
+}

@@ -36,7 +36,7 @@ type channel struct {
 	mu     sync.Mutex // guards what follows
 	subs   map[*subscription]struct{}
 	cached map[int]cachedBook // by depth: at most maxDepth
-	touch  []byte             // the newest body
+	touch  body               // the newest
 }
 
 type cachedBook struct {
@@ -128,8 +128,8 @@ func (c *channel) add(sub *subscription) {
 		c.mu.Lock()
 		newest := c.touch
 		c.mu.Unlock()
-		if newest != nil {
-			sub.push(body{data: newest})
+		if newest.data != nil {
+			sub.push(newest)
 		}
 	}
 }
@@ -266,12 +266,12 @@ func (c *channel) touched(now time.Time) {
 		}
 	}
 	data := encode(t)
-	if bytes.Equal(data, c.touch) {
+	if bytes.Equal(data, c.touch.data) {
 		return
 	}
-	c.touch = data
+	c.touch = body{data: data, touch: &t}
 	for sub := range c.subs {
-		sub.push(body{data: data})
+		sub.push(c.touch)
 	}
 }
 

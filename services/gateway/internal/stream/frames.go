@@ -54,6 +54,7 @@ func ackFrame(id json.RawMessage, action string, sub *subscription) []byte {
 		Interval   string          `json:"interval,omitempty"`
 		Depth      int             `json:"depth,omitempty"`
 		IntervalMS int             `json:"interval_ms,omitempty"`
+		HalfLife   int             `json:"half_life,omitempty"`
 		TokenID    string          `json:"token_id,omitempty"`
 		FromSeq    uint64          `json:"from_seq,omitempty"`
 		TS         time.Time       `json:"ts"`
@@ -61,6 +62,7 @@ func ackFrame(id json.RawMessage, action string, sub *subscription) []byte {
 	if sub != nil {
 		k := sub.key
 		f.Stream, f.Symbol, f.Exchange, f.Interval, f.TokenID = k.stream, string(k.symbol), string(k.exchange), k.interval, k.tokenID
+		f.HalfLife = k.halfLife
 		f.Depth, f.IntervalMS = sub.depth, int(sub.every/time.Millisecond)
 		if sub.orders != nil {
 			f.FromSeq = sub.orders.next.Load()

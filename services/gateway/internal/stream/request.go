@@ -23,6 +23,7 @@ const (
 	streamTouch  = "best_touch"
 	streamTrades = "trades"
 	streamKlines = "klines"
+	streamEWMA   = "ewma"
 	streamOrders = "orders"
 )
 
@@ -45,6 +46,7 @@ type request struct {
 	Interval   string          `json:"interval"`
 	Depth      *int            `json:"depth"`
 	IntervalMS *int            `json:"interval_ms"`
+	HalfLife   *int            `json:"half_life"`
 	TokenID    string          `json:"token_id"`
 	FromSeq    *uint64         `json:"from_seq"`
 }
@@ -165,6 +167,11 @@ func (s *session) key(ctx context.Context, r *request) (subKey, []market.Instrum
 		k.tokenID = r.TokenID
 		return k, nil, nil
 	case streamBook, streamTouch, streamTrades:
+	case streamEWMA:
+		if r.HalfLife == nil || *r.HalfLife < 1 || *r.HalfLife > maxHalfLife {
+			return k, nil, refuse("invalid_half_life", "half_life must be 1…%d seconds", maxHalfLife)
+		}
+		k.halfLife = *r.HalfLife
 	case streamKlines:
 		interval, err := bus.ParseInterval(r.Interval)
 		if err != nil || !served(interval) {
@@ -172,7 +179,7 @@ func (s *session) key(ctx context.Context, r *request) (subKey, []market.Instrum
 		}
 		k.interval = interval.String()
 	default:
-		return k, nil, refuse("unknown_stream", "stream must be book, best_touch, trades, klines or orders")
+		return k, nil, refuse("unknown_stream", "stream must be book, best_touch, trades, klines, ewma or orders")
 	}
 	exchanges := []market.Exchange{market.All}
 	if r.Exchange != "" && r.Exchange != string(market.All) {
@@ -241,7 +248,11 @@ func (s *session) subscribe(ctx context.Context, r *request) error {
 	if key.stream == streamOrders {
 		err = sub.openOrders(ctx, r)
 	} else {
-		sub.channel, err = s.hub.join(ctx, channelKey{key.stream, key.exchange, key.symbol, key.interval}, instruments)
+		shared := key.stream
+		if shared == streamEWMA { // made of touches
+			shared, sub.average = streamTouch, average{halfLife: time.Duration(key.halfLife) * time.Second, at: sub.since}
+		}
+		sub.channel, err = s.hub.join(ctx, channelKey{shared, key.exchange, key.symbol, key.interval}, instruments)
 	}
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ type subKey struct {
 	symbol   market.Symbol
 	interval string
 	tokenID  string
+	halfLife int // seconds
 }
 
 const (
@@ -51,6 +52,7 @@ type subscription struct {
 	mu      sync.Mutex // guards what follows
 	pending []body     // of the other market streams, oldest first
 	dropped uint64     // of them, since the last round
+	average average    // of an ewma
 }
 
 // waken wakes the session if it waits for the first book.
@@ -64,6 +66,8 @@ func (sub *subscription) waken() {
 type body struct {
 	data []byte
 	open bool // a candle that the next one of the same interval replaces
+
+	touch *touchBody // what data says, of a touch
 }
 
 // push queues a body for the writer; what does not find room pushes the oldest out.
@@ -76,6 +80,11 @@ func (sub *subscription) push(b body) {
 		room = maxCandles
 	}
 	sub.mu.Lock()
+	if sub.key.stream == streamEWMA {
+		sub.average.observe(b.touch, time.Now())
+		sub.mu.Unlock()
+		return // told by the clock
+	}
 	if n := len(sub.pending); n > 0 && sub.pending[n-1].open {
 		sub.pending = sub.pending[:n-1]
 	}
@@ -95,6 +104,8 @@ func (sub *subscription) pump(ctx context.Context, s *session, now time.Time) (s
 		return sub.pumpOrders(ctx, s, now)
 	case streamBook:
 		return sub.pumpBook(ctx, s, now)
+	case streamEWMA:
+		return sub.pumpEWMA(ctx, s, now)
 	}
 	sub.mu.Lock()
 	pending, dropped := sub.pending, sub.dropped
