@@ -71,6 +71,16 @@ func (b *Batch) Add(topic Topic, l *Listing) *Event {
 	return e
 }
 
+// HasData reports whether there is market data among the events, not just signs of life and answers.
+func (b *Batch) HasData() bool {
+	for i := range b.Events {
+		if t := b.Events[i].Topic; t == OnBook || t == OnTrade {
+			return true
+		}
+	}
+	return false
+}
+
 // Withdraw takes back the events from the n-th on: what a frame says that turned out unreadable further on.
 func (b *Batch) Withdraw(n int) { b.Events = b.Events[:n] }
 

@@ -10,7 +10,7 @@ const (
 	giveUp      = 3    // times that, and the connection is dropped
 )
 
-// rhythm is how frames usually come on a connection. It notices a stream that has stopped on a socket that still answers
+// rhythm is how frames of market data usually come on a connection. It notices a stream that has stopped on a socket that still answers
 // pings, without mistaking a pair that is seldom traded for one: what is too long is learned from the connection itself.
 type rhythm struct {
 	frames  int

@@ -257,6 +257,9 @@ func (s *shard) follow(wanted []*exchange.Listing, now time.Time) {
 		s.feed.Sink.Gone(t.listing, now.UTC())
 	}
 	clear(s.tracks[len(rest):])
+	if len(gone) > 0 {
+		s.rhythm = rhythm{} // those who are left may have a slower one
+	}
 	rest = append(rest, added...)
 	s.tracks = rest
 	if s.conn == nil {

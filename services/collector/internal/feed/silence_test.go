@@ -25,15 +25,15 @@ func TestSilenceIsStaleAndThenALoss(t *testing.T) {
 		}
 		play(t, binance.Exchange{}, s, func(f *Feed, k *sink) {
 			f.Want([]*exchange.Listing{listing(t, "BTC", "USDT", "BTCUSDT")})
-			after(4900 * time.Millisecond)
+			after(3900 * time.Millisecond)
 			if got := k.path(btc); got != "gapped live" {
-				t.Fatalf("states %q after 4.9 s", got)
+				t.Fatalf("states %q after 3.9 s", got)
 			}
 			after(300 * time.Millisecond)
 			if got := k.path(btc); got != "gapped live stale" {
-				t.Fatalf("states %q after 5.2 s", got)
+				t.Fatalf("states %q after 4.2 s", got)
 			}
-			after(5 * time.Second)
+			after(6 * time.Second)
 			if got := k.path(btc); !strings.HasPrefix(got, "gapped live stale down") {
 				t.Fatalf("states %q after 10.2 s", got)
 			}
@@ -94,17 +94,17 @@ func TestAStreamThatStopsOnALivingSocketIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		play(t, binance.Exchange{}, stops(), func(f *Feed, k *sink) {
 			f.Want([]*exchange.Listing{listing(t, "BTC", "USDT", "BTCUSDT")})
-			after(29 * time.Second)
+			after(23 * time.Second)
 			if got := k.path(btc); got != "gapped live" {
-				t.Fatalf("states %q 9 s after the last of a message each 100 ms", got)
+				t.Fatalf("states %q 3 s after the last of a message each 100 ms", got)
 			}
 			after(2 * time.Second)
 			if got := k.path(btc); got != "gapped live stale" {
-				t.Fatalf("states %q 11 s after it", got)
+				t.Fatalf("states %q 5 s after it", got)
 			}
-			after(20 * time.Second)
+			after(8 * time.Second)
 			if got := k.path(btc); !strings.HasPrefix(got, "gapped live stale down") {
-				t.Fatalf("states %q 31 s after it", got)
+				t.Fatalf("states %q 13 s after it", got)
 			}
 		})
 	})

@@ -76,12 +76,14 @@ type fetched struct {
 // handle takes a frame of the exchange.
 func (s *shard) handle(f frame) error {
 	count := &s.feed.count
-	s.rhythm.beat(f.at)
 	count.messages.Add(1)
 	count.lastMessage.Store(f.at.UnixNano())
 	s.batch.Reset()
 	if err := s.feed.Exchange.Decode(f.data, s.table, &s.batch); err != nil {
 		s.unreadable(f, err)
+	}
+	if s.batch.HasData() { // hearts beat on although the data has stopped
+		s.rhythm.beat(f.at)
 	}
 	for i := range s.batch.Events {
 		e := &s.batch.Events[i]
@@ -374,5 +376,5 @@ func (s *shard) quiet(now time.Time) (silent time.Duration, stopped, hopeless bo
 	if s.feed.Recorded {
 		return 0, false, false
 	}
-	return s.rhythm.stopped(now, s.feed.traits.Silence)
+	return s.rhythm.stopped(now, s.feed.traits.Stale)
 }

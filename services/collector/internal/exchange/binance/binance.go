@@ -57,7 +57,7 @@ func (e Exchange) Traits() exchange.Traits {
 		RequestGap:  400 * time.Millisecond, // with our pings and pongs 3 messages a second, of 5
 		Answer:      10 * time.Second,
 		PingEvery:   2 * time.Second, // the server's own ping comes every 20 s, too seldom to tell quiet from dead
-		Stale:       5 * time.Second,
+		Stale:       4 * time.Second,
 		Silence:     10 * time.Second,
 		Refresh:     10 * time.Minute,
 		Dials:       150, // of 300

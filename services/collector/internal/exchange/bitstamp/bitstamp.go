@@ -41,8 +41,8 @@ func (Exchange) Traits() exchange.Traits {
 		Batch:      1,   // a request names one channel
 		RequestGap: 100 * time.Millisecond,
 		Answer:     10 * time.Second,
-		Stale:      8 * time.Second, // a heartbeat is answered every 3 s
-		Silence:    13 * time.Second,
+		Stale:      4 * time.Second, // a heartbeat is answered every 1.6 s
+		Silence:    10 * time.Second,
 		Refresh:    time.Minute, // 1,000 calls in ten minutes for a full connection
 		Dials:      30,
 		DialsPer:   time.Minute,
@@ -89,7 +89,7 @@ func (Exchange) Resync(uint64, *exchange.Listing) []exchange.Request { return ni
 
 // Ping returns the heartbeat, which is answered in kind.
 func (Exchange) Ping(uint64) ([]byte, time.Duration) {
-	return []byte(`{"event":"bts:heartbeat"}`), 3 * time.Second
+	return []byte(`{"event":"bts:heartbeat"}`), 1600 * time.Millisecond
 }
 
 func requests(event string, id uint64, listings []*exchange.Listing) []exchange.Request {

@@ -46,8 +46,8 @@ func (Exchange) Traits() exchange.Traits {
 		Batch:      200,
 		RequestGap: 50 * time.Millisecond, // no rate is documented
 		Answer:     10 * time.Second,
-		Stale:      9 * time.Second, // two pings and a half
-		Silence:    15 * time.Second,
+		Stale:      4 * time.Second, // two pings and a half
+		Silence:    10 * time.Second,
 		Dials:      250, // of 500
 		DialsPer:   5 * time.Minute,
 		Weight:     400, // of 600
@@ -58,7 +58,7 @@ func (Exchange) Traits() exchange.Traits {
 }
 
 // pingEvery is how often we ask for a sign of life; Bybit asks for it every 20 s, too seldom to tell quiet from dead.
-const pingEvery = 4 * time.Second
+const pingEvery = 1600 * time.Millisecond
 
 // Ping is answered in kind.
 func (Exchange) Ping(id uint64) ([]byte, time.Duration) {

@@ -35,7 +35,7 @@ func (Exchange) Traits() exchange.Traits {
 		Batch:      50,
 		RequestGap: 50 * time.Millisecond, // 20 messages a second, of 100
 		Answer:     10 * time.Second,
-		Stale:      5 * time.Second, // a heartbeat comes every second and pair
+		Stale:      4 * time.Second, // a heartbeat comes every second and pair
 		Silence:    10 * time.Second,
 		Refresh:    30 * time.Minute, // because nothing proves a loss
 		Dials:      4,                // of 8

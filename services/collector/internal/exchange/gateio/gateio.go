@@ -54,8 +54,8 @@ func (Exchange) Traits() exchange.Traits {
 		Batch:      10, // one unknown pair refuses the trades of all
 		RequestGap: 100 * time.Millisecond,
 		Answer:     10 * time.Second,
-		Stale:      8 * time.Second, // a pong comes every 3 s
-		Silence:    13 * time.Second,
+		Stale:      4 * time.Second, // a pong comes every 1.6 s
+		Silence:    10 * time.Second,
 		Dials:      50,
 		DialsPer:   5 * time.Minute,
 		Weight:     150, // of 200
@@ -142,7 +142,7 @@ func (Anchored) Resync(uint64, *exchange.Listing) []exchange.Request { return ni
 
 // Ping returns a ping in Gate.io's own words. It wants none; the answer tells quiet from dead.
 func (Exchange) Ping(id uint64) ([]byte, time.Duration) {
-	return []byte(`{"id":` + strconv.FormatUint(id, 10) + `,"channel":"spot.ping"}`), 3 * time.Second
+	return []byte(`{"id":` + strconv.FormatUint(id, 10) + `,"channel":"spot.ping"}`), 1600 * time.Millisecond
 }
 
 // Stamp puts in the time of sending: Gate.io documents that it refuses requests more than 60 s off.

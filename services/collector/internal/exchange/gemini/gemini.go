@@ -35,8 +35,9 @@ func (Exchange) Traits() exchange.Traits {
 		Batch:      50,
 		RequestGap: 100 * time.Millisecond,
 		Answer:     15 * time.Second,
-		Stale:      12 * time.Second, // a heartbeat comes every 5 s
-		Silence:    20 * time.Second,
+		PingEvery:  1600 * time.Millisecond, // its own heartbeat comes every 5 s, too seldom to tell quiet from dead
+		Stale:      4 * time.Second,
+		Silence:    10 * time.Second,
 		Refresh:    30 * time.Minute, // because nothing proves a loss
 		Dials:      30,
 		DialsPer:   time.Minute,

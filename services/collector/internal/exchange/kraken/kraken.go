@@ -45,7 +45,7 @@ func (Exchange) Traits() exchange.Traits {
 		Batch:      20,
 		RequestGap: 250 * time.Millisecond, // the rate is not documented, the excess is answered by an error each
 		Answer:     10 * time.Second,
-		Stale:      5 * time.Second, // a heartbeat comes every second
+		Stale:      4 * time.Second, // a heartbeat comes every second
 		Silence:    10 * time.Second,
 		Dials:      75, // of about 150
 		DialsPer:   10 * time.Minute,

@@ -40,8 +40,8 @@ func (Exchange) Traits() exchange.Traits {
 		Batch:       20,                     // "… of 100 per time", but one unknown symbol refuses all of them
 		RequestGap:  250 * time.Millisecond, // with our pings under 5 messages a second, of 10
 		Answer:      10 * time.Second,
-		Stale:       8 * time.Second, // a pong comes every 3 s
-		Silence:     13 * time.Second,
+		Stale:       4 * time.Second, // a pong comes every 1.6 s
+		Silence:     10 * time.Second,
 		Refresh:     time.Minute, // a snapshot has twice the levels that are published
 		Dials:       15,          // of 30
 		DialsPer:    time.Minute,
@@ -89,7 +89,7 @@ func (Exchange) Resync(uint64, *exchange.Listing) []exchange.Request { return ni
 
 // Ping returns the ping in KuCoin's own words. It wants one every 18 s; more of them tell quiet from dead sooner.
 func (Exchange) Ping(id uint64) ([]byte, time.Duration) {
-	return []byte(`{"id":"` + strconv.FormatUint(id, 10) + `","type":"ping"}`), 3 * time.Second
+	return []byte(`{"id":"` + strconv.FormatUint(id, 10) + `","type":"ping"}`), 1600 * time.Millisecond
 }
 
 const (

@@ -39,8 +39,8 @@ func (Exchange) Traits() exchange.Traits {
 		Batch:      25,
 		RequestGap: 500 * time.Millisecond, // of subscriptions and their ends it takes 480 an hour and connection
 		Answer:     10 * time.Second,
-		Stale:      9 * time.Second, // two pings and a half
-		Silence:    15 * time.Second,
+		Stale:      4 * time.Second, // two pings and a half
+		Silence:    10 * time.Second,
 		Dials:      2, // of 3
 		DialsPer:   time.Second,
 		Weight:     30, // of 40; instruments may be asked for half as often and cost double
@@ -52,7 +52,7 @@ func (Exchange) Traits() exchange.Traits {
 
 // pingEvery is how often we ask for a sign of life. Quiet pairs are silent for 30 s, and then OKX hangs up; it asks for a
 // ping at least that often.
-const pingEvery = 4 * time.Second
+const pingEvery = 1600 * time.Millisecond
 
 // Ping is the four characters, not JSON; the answer is "pong".
 func (Exchange) Ping(uint64) ([]byte, time.Duration) { return []byte("ping"), pingEvery }
