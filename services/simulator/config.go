@@ -142,7 +142,7 @@ func Run(ctx context.Context, p Process, log *slog.Logger) error {
 			return fmt.Errorf("listen for faults: %w", err)
 		}
 		p.Admin = admin
-		defer admin.Close() //nolint:errcheck // Serve has closed it, unless it was never reached
+		defer admin.Close() // Serve has closed it, unless it was never reached
 	}
 	s, err := Open(p.Config)
 	if err != nil {

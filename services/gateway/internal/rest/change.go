@@ -145,12 +145,18 @@ func (s *server) CancelOrders(ctx context.Context, _ CancelOrdersRequestObject) 
 	}
 	list := canceledList{Canceled: []orderAnswer{}, Refused: []notCanceled{}, Pending: []string{}}
 	var waiting []asked
+	var forgets []func()
+	defer func() {
+		for _, forget := range forgets {
+			forget()
+		}
+	}()
 	for i := range open {
 		cmd := &order.Command{
 			ID: order.CommandID(id, order.Cancel, randomKey()), Account: id, Type: order.Cancel, OrderID: open[i].ID, SentAt: time.Now().UTC(),
 		}
 		answer, forget := account.Await(cmd.ID)
-		defer forget()
+		forgets = append(forgets, forget)
 		if _, err := s.Bus.AppendCommand(ctx, cmd); err != nil {
 			list.Refused = append(list.Refused, notCanceled{open[i].TokenID, "unavailable", "the state is not reachable; try again"})
 			continue

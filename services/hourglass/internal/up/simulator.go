@@ -43,7 +43,7 @@ func Simulate(ctx context.Context, opt SimulatorOptions, out io.Writer, log *slo
 		return err
 	}
 	if admin != nil {
-		defer admin.Close() //nolint:errcheck // Serve has closed it, unless it was never reached
+		defer admin.Close() // Serve has closed it, unless it was never reached
 		cfg.Admin = admin
 	}
 	sim, err := simulator.Open(cfg)
