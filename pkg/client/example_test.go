@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/client"
@@ -18,17 +17,20 @@ func Example() {
 	ctx := context.Background()
 	c, err := client.New(gatewayURL, client.WithPassword("me", "correct horse battery"))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	o, err := c.CreateTWAP(ctx, client.TWAP{
 		Symbol: "BTC-USDT", Side: market.Buy, Quantity: decimal.MustParse("0.5"), Duration: time.Minute, Interval: 30 * time.Second,
 	})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	for event, err := range c.Follow(ctx, o.TokenID) {
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		for _, fill := range event.Fills {
 			fmt.Printf("%s at %s on %s\n", fill.Quantity, fill.Price, fill.Exchange)
@@ -36,7 +38,8 @@ func Example() {
 	}
 	o, err = c.Order(ctx, o.TokenID)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Printf("%s: %s at %s\n", o.Status, o.FilledQuantity, o.AveragePrice)
 	// Output:
@@ -49,11 +52,13 @@ func Example() {
 func ExampleClient_Orderbook() {
 	c, err := client.New(gatewayURL)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	book, err := c.Orderbook(context.Background(), market.All, "BTC-USDT", 1)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	ask := book.Asks[0]
 	fmt.Printf("%s at %s, %s of it on kraken\n", ask.Quantity, ask.Price, ask.Parts["kraken"])
@@ -64,13 +69,15 @@ func ExampleClient_Orderbook() {
 func ExampleClient_Preview() {
 	c, err := client.New(gatewayURL, client.WithPassword("me", "correct horse battery"))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	p, err := c.Preview(context.Background(), client.TWAP{
 		Symbol: "BTC-USDT", Side: market.Buy, Quantity: decimal.MustParse("0.5"), Duration: time.Minute, Interval: 30 * time.Second,
 	})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Printf("%d slices, expected to cost %s (%s bps of slippage)\n", len(p.Schedule), p.Expected.Cost, p.Expected.SlippageBps)
 	// Output: 2 slices, expected to cost 36 (1.25 bps of slippage)
@@ -80,7 +87,8 @@ func ExampleClient_Preview() {
 func ExampleError() {
 	c, err := client.New(gatewayURL, client.WithPassword("me", "correct horse battery"))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	_, err = c.CreateOrder(context.Background(), client.Plain{
 		Symbol: "BTC-USDT", Side: market.Buy, Type: order.Market, Quantity: decimal.MustParse("5"),

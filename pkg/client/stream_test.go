@@ -174,31 +174,26 @@ func TestAStreamRenewsItsToken(t *testing.T) {
 	}
 }
 
-func TestWhatTryingAgainDoesNotMendEndsAStream(t *testing.T) {
-	tests := map[string]struct {
-		serve func(connection)
-		good  func(string) bool
-		want  error
-	}{
-		"a refused subscription": {
-			func(c connection) {
-				c.subscribed()
-				c.say(`{"type":"error","id":1,"code":"unknown_symbol","detail":"no such pair"}`)
-				_, _, _ = c.conn.Read(c.t.Context())
-			}, anybody, client.ErrInvalid,
-		},
-		"a refused login": {func(connection) {}, func(string) bool { return false }, client.ErrUnauthorized},
+func TestARefusedSubscriptionEndsAStream(t *testing.T) {
+	c := streaming(t, func(c connection) {
+		c.subscribed()
+		c.say(`{"type":"error","id":1,"code":"unknown_symbol","detail":"no such pair"}`)
+		_, _, _ = c.conn.Read(c.t.Context())
+	}, anybody)
+	for _, err := range c.Books(t.Context(), market.All, "NO-SUCH", 1, 0) {
+		var refused *client.StreamError
+		if !errors.Is(err, client.ErrInvalid) || !errors.As(err, &refused) || refused.Code != "unknown_symbol" {
+			t.Errorf("ended with %v", err)
+		}
 	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			c := streaming(t, test.serve, test.good)
-			for _, err := range c.Books(t.Context(), market.All, "NO-SUCH", 1, 0) {
-				var refused *client.StreamError
-				if !errors.Is(err, test.want) || test.want == client.ErrInvalid && (!errors.As(err, &refused) || refused.Code != "unknown_symbol") {
-					t.Errorf("ended with %v, want %v", err, test.want)
-				}
-			}
-		})
+}
+
+func TestARefusedLoginEndsAStream(t *testing.T) {
+	c := streaming(t, func(connection) {}, func(string) bool { return false })
+	for _, err := range c.Events(t.Context(), 0) {
+		if !errors.Is(err, client.ErrUnauthorized) {
+			t.Errorf("ended with %v", err)
+		}
 	}
 }
 
