@@ -23,6 +23,8 @@ var starters = map[string]string{
 	"services/collector/internal/feed/track.go": "a snapshot on its way",
 	"services/collector/questions.go":           "an answer to a question",
 
+	"services/hourglass/internal/audit/store.go": "the reader of a stream that may fall silent",
+
 	"services/hourglass/internal/cli/access.go": "a prompt that gives way to the end of the command",
 	"services/hourglass/internal/cli/follow.go": "a stream of events while the screen is drawn",
 

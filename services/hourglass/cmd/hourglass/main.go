@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
+	"github.com/hourglass-trading/hourglass/services/hourglass/internal/audit"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/cli"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/simulate"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/up"
@@ -21,6 +22,7 @@ type commands struct {
 	Up        up.Options          `cmd:"" group:"Server" help:"Run the whole platform in this process: collector, executor, gateway and NATS."`
 	Simulator up.SimulatorOptions `cmd:"" group:"Server" help:"Run the exchanges' protocols alone, over a synthetic market or recordings, for any client."`
 	Simulate  simulate.Command    `cmd:"" group:"Orders" help:"Play a scripted market and order through the engine; needs no server."`
+	Audit     audit.Command       `cmd:"" group:"Server" help:"Check every stored event: nothing lost, nothing twice, money adds up."`
 	Version   versionCmd          `cmd:"" help:"Print the version."`
 
 	cli.Globals

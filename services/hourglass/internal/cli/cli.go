@@ -108,6 +108,9 @@ func (app *App) resize() {
 // Stdout is where the answer goes, for commands that are not of this package.
 func (app *App) Stdout() io.Writer { return app.out }
 
+// Context ends with the command, for commands that are not of this package.
+func (app *App) Context() context.Context { return app.ctx }
+
 // json reports whether the answer is for a script.
 func (app *App) json() bool { return app.Output == "json" }
 

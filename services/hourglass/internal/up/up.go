@@ -53,7 +53,7 @@ const readyWithin = 2 * time.Minute
 
 // Run runs the platform until ctx ends. When orders are accepted it writes one line to out: ready http://host:port.
 func Run(ctx context.Context, opt Options, getenv func(string) string, out io.Writer, log *slog.Logger) error {
-	unlock, err := lock(opt.Data)
+	unlock, err := Lock(opt.Data)
 	if err != nil {
 		return err
 	}
@@ -84,8 +84,9 @@ func Run(ctx context.Context, opt Options, getenv func(string) string, out io.Wr
 	return err
 }
 
-// lock keeps a second process off the data folder for as long as this one lives, however it ends.
-func lock(dir string) (unlock func(), err error) {
+// Lock keeps a second process off the data folder for as long as this one lives, however it ends. It
+// fails with ErrInUse.
+func Lock(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
