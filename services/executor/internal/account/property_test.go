@@ -213,6 +213,9 @@ func finished(t tb, s *scenario, e *account.Engine) {
 		if err != nil || !r.Final || !o.Status.Ended() || o.Reason == "" {
 			t.Fatalf("order %s is %s (%s), report %+v, %v", o.ID, o.Status, o.Reason, r, err)
 		}
+		if o.TimeInForce == order.FOK && !o.FilledQuantity.IsZero() && o.FilledQuantity != o.Quantity {
+			t.Fatalf("order %s got %s of %s, which is neither all nor nothing", o.ID, o.FilledQuantity, o.Quantity)
+		}
 		sls, schedule := e.State.Slices(o.ID)
 		for i, sl := range sls {
 			if sl.K != i+1 || sl.Status == order.SliceSent || sl.Filled.Cmp(sl.Wanted) > 0 {

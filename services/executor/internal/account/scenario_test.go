@@ -98,6 +98,9 @@ func (s *scenario) write(d dice) {
 			if placed < 3 {
 				command(s.create(d, placed))
 				placed++
+			} else if placed < 6 {
+				command(createPlain(d, placed))
+				placed++
 			}
 		default:
 			command(s.change(d, placed, at))
@@ -149,6 +152,18 @@ func (s *scenario) create(d dice, n int) order.Command {
 	p.Routing = pick(d, order.RouteAllIn, order.RoutePrice)
 	p.RandomizeSizeBps, p.RandomizeTimeBps = pick(d, 0, 2500), pick(d, 0, 9000)
 	return order.Command{Type: order.CreateTWAP, TWAP: &p}
+}
+
+func createPlain(d dice, n int) order.Command {
+	p := order.Plain{
+		TokenID: fmt.Sprintf("t%d", n), Symbol: pair, Side: pick(d, market.Buy, market.Sell), Type: pick(d, order.Market, order.Limit),
+		Quantity: decimal.New(int64(1+d.roll(300)), 1), TimeInForce: pick(d, order.IOC, order.FOK),
+	}
+	if p.Type == order.Limit {
+		p.Price = ptr(decimal.New(int64(97+d.roll(7)), 0))
+	}
+	p.SetDefaults()
+	return order.Command{Type: order.CreatePlain, Plain: &p}
 }
 
 func (s *scenario) change(d dice, placed int, at time.Time) order.Command {
