@@ -149,7 +149,7 @@ func assemble(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger)
 	}
 	hub = stream.NewHub(stream.Config{Public: cfg.PublicStreams, Market: cfg.Market, Version: cfg.Version},
 		parts.Auth, parts.Catalog, parts.Market, parts.Accounts, log)
-	parts.Stream, parts.Events = hub, hub.Events
+	parts.Stream, parts.Events, parts.Streams = hub, hub.Events, stream.Document()
 	parts.Auth.OnRevoke(hub.Revoke)
 	return parts, hub, stop, nil
 }

@@ -52,8 +52,14 @@ func (w *wire) read() (frame, error) {
 		return nil, err
 	}
 	var f frame
-	err = json.Unmarshal(data, &f)
-	return f, err
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, err
+	}
+	kind, _ := f["type"].(string)
+	if err := documented("frame_"+kind, data); err != nil {
+		w.t.Errorf("frame is not as documented: %v\n%s", err, data)
+	}
+	return f, nil
 }
 
 // next returns the next frame of a type; others are passed over.

@@ -35,6 +35,7 @@ type Parts struct {
 	Statuses *view.Statuses
 	Accounts *view.Accounts
 	Stream   http.Handler // serves /ws, authentication included
+	Streams  []byte       // the description of the streams
 	// Events sends an account's events behind the version last, until something ends it.
 	Events  func(w http.ResponseWriter, r *http.Request, id auth.Identity, last *uint64) error
 	Pages   fs.FS                                   // the dashboard as it was built; nil or without an index: a page says so
@@ -167,6 +168,9 @@ func (s *server) registerByHand(e *echo.Echo, checks map[string][]echo.Middlewar
 		e.GET(prefix+"/openapi.json", func(ctx echo.Context) error {
 			return ctx.Blob(http.StatusOK, echo.MIMEApplicationJSON, s.contract.document)
 		}, checks["getOpenAPI"]...)
+		e.GET(prefix+"/asyncapi.json", func(ctx echo.Context) error {
+			return ctx.Blob(http.StatusOK, echo.MIMEApplicationJSON, s.Streams)
+		}, checks["getAsyncAPI"]...)
 		e.GET(prefix+"/docs", index, checks["getDocs"]...)
 		e.GET(prefix+"/ws", stream) // it knows other ways to say who one is, and lasts longer than a request
 	}
