@@ -3,6 +3,7 @@ package executor
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
@@ -27,8 +28,9 @@ var Markets = []string{"sim", "live", "replay"}
 
 const (
 	defaultOpening = "USD=1000000,USDT=1000000,USDC=1000000,EUR=1000000,BTC=10,ETH=100"
-	// The taker fees, in basis points, of an account without volume, as the exchanges published them in 2026.
-	defaultFees = "binance=10,kraken=40"
+	// The taker fees, in basis points, of a spot account without volume, rounded up where pairs differ. They are the exchanges' to change, and depend on
+	// the account's tier: whoever wants like compared with like names his own in HOURGLASS_TAKER_FEES_BPS.
+	defaultFees = "binance=10,binance_tr=20,binance_us=60,bitstamp=40,bybit=10,coinbase=120,gateio=20,gemini=40,kraken=40,kucoin=10,okx=10"
 )
 
 // ParseConfig reads the configuration from the environment and names every fault of it.
@@ -52,6 +54,11 @@ func ParseConfig(getenv func(string) string) (Config, error) {
 		l.Fault("HOURGLASS_OPENING_FUNDS", err)
 	}
 	cfg.Profile = parseProfile(l)
+	for _, e := range cfg.Exchanges {
+		if _, known := cfg.Profile.TakerFeeBps[e]; !known {
+			l.Fault("HOURGLASS_TAKER_FEES_BPS", fmt.Errorf("says no fee of %s: add %s=BPS", e, e))
+		}
+	}
 	return cfg, l.Err()
 }
 
@@ -62,7 +69,7 @@ func parseProfile(l *daemon.Lookup) order.Profile {
 		LatencyMS:         int64(l.Int("HOURGLASS_LATENCY_MS", 50, 0, 60_000)),
 		StaleAfterMS:      int64(l.Int("HOURGLASS_STALE_AFTER_MS", 3_000, 1, day)),
 		LiquidityMemoryMS: int64(l.Int("HOURGLASS_LIQUIDITY_MEMORY_MS", 30_000, 0, day)),
-		MemoryScope:       l.OneOf("HOURGLASS_MEMORY_SCOPE", "account", "account", "order"),
+		MemoryScope:       parseScope(l),
 		VisibleShare:      decimal.One,
 	}
 	if share, err := decimal.Parse(l.String("HOURGLASS_VISIBLE_SHARE", "1")); err != nil || share.Sign() <= 0 || share.Cmp(decimal.One) > 0 {
@@ -70,12 +77,31 @@ func parseProfile(l *daemon.Lookup) order.Profile {
 	} else {
 		p.VisibleShare = share
 	}
-	fees, err := parseFees(l.String("HOURGLASS_TAKER_FEES_BPS", defaultFees))
+	fees, err := parseFees(defaultFees)
+	if err == nil {
+		p.TakerFeeBps = fees
+		fees, err = parseFees(l.String("HOURGLASS_TAKER_FEES_BPS", defaultFees))
+	}
 	if err != nil {
 		l.Fault("HOURGLASS_TAKER_FEES_BPS", err)
 	}
-	p.TakerFeeBps = fees
+	maps.Copy(p.TakerFeeBps, fees) // exchanges that are not named keep their defaults
 	return p
+}
+
+// parseScope reads who finds a level emptied by whom.
+func parseScope(l *daemon.Lookup) string {
+	const key = "HOURGLASS_MEMORY_SCOPE"
+	scope := l.String(key, "account")
+	switch scope {
+	case "account", "order":
+	case "global":
+		l.Fault(key, errors.New("cannot be global: accounts are decided on apart, each from its own events, so what one takes cannot "+
+			"be kept from another exactly; choose account or order"))
+	default:
+		l.Fault(key, fmt.Errorf("%.40q is not account or order", scope))
+	}
+	return scope
 }
 
 // parseOpening reads ASSET=AMOUNT, separated by commas.
