@@ -28,8 +28,8 @@ var Markets = []string{"sim", "live", "replay"}
 
 const (
 	defaultOpening = "USD=1000000,USDT=1000000,USDC=1000000,EUR=1000000,BTC=10,ETH=100"
-	// The taker fees, in basis points, of a spot account without volume, rounded up where pairs differ. They are the exchanges' to change, and depend on
-	// the account's tier: whoever wants like compared with like names his own in HOURGLASS_TAKER_FEES_BPS.
+	// The taker fees, in basis points, of a spot account without volume, rounded up where pairs differ. They are the
+	// exchanges' to change, and depend on the account's tier: HOURGLASS_TAKER_FEES_BPS names those that are known better.
 	defaultFees = "binance=10,binance_tr=20,binance_us=60,bitstamp=40,bybit=10,coinbase=120,gateio=20,gemini=40,kraken=40,kucoin=10,okx=10"
 )
 
