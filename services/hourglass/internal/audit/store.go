@@ -19,7 +19,7 @@ var ErrStore = errors.New("the store cannot be audited")
 
 // silence bounds the wait for the next event of a stream that says it has one. A damaged block can make the server fall
 // silent instead of saying so.
-const silence = 30 * time.Second
+const silence = 10 * time.Second
 
 // Bus audits the events that a running server holds, up to the last that was there when it began.
 func Bus(ctx context.Context, conn *bus.Conn) (Result, error) {
