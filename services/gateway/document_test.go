@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -44,6 +46,11 @@ func validate(t *testing.T, req *http.Request, a answer) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if strings.HasPrefix(a.Header.Get("Content-Type"), "application/problem+json") {
+		if code, _ := a.field(t, "code").(string); !documentedCodes()[code] {
+			t.Errorf("%s %s: code %q is not listed in the document", req.Method, req.URL, code)
+		}
+	}
 	if strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") {
 		return // nothing to decode
 	}
@@ -58,5 +65,56 @@ func validate(t *testing.T, req *http.Request, a answer) {
 	})
 	if err != nil {
 		t.Errorf("%s %s: answer %d is not as documented: %v\n%s", req.Method, req.URL, a.Status, err, a.Body)
+	}
+}
+
+// documentedCodes are the codes of errors that the document lists.
+var documentedCodes = sync.OnceValue(func() map[string]bool {
+	codes := map[string]bool{}
+	text, err := os.ReadFile("internal/rest/openapi.yaml")
+	if err != nil {
+		return codes
+	}
+	_, list, _ := strings.Cut(string(text), "          x-codes:\n")
+	for line := range strings.Lines(list) {
+		code, _, found := strings.Cut(strings.TrimPrefix(line, "            "), ": \"")
+		if !found || strings.HasPrefix(code, " ") || !strings.HasPrefix(line, "            ") {
+			break
+		}
+		codes[code] = true
+	}
+	return codes
+})
+
+// inSource finds the codes where an answer is made of one.
+var inSource = regexp.MustCompile(`(?:Code: |newProblem\([^"\n]*|badRequest\(|tooMany\(|conflict\(|unavailable\(|http\.Status\w+, )"([a-z]+(?:_[a-z]+)*)"`)
+
+// TestTheListOfErrorCodesIsComplete reads the code of the services that answer clients. What a test provokes is held
+// against the list besides.
+func TestTheListOfErrorCodesIsComplete(t *testing.T) {
+	found := 0
+	for _, pattern := range []string{"internal/rest/*.go", "../executor/*.go", "../executor/internal/*/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") || strings.HasSuffix(file, ".gen.go") {
+				continue
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range inSource.FindAllStringSubmatch(string(text), -1) {
+				found++
+				if !documentedCodes()[m[1]] {
+					t.Errorf("%s: code %q is not listed in the document", file, m[1])
+				}
+			}
+		}
+	}
+	if found < 40 {
+		t.Errorf("only %d codes were found", found)
 	}
 }
