@@ -10,7 +10,6 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 	"github.com/hourglass-trading/hourglass/services/executor/internal/account"
-	"github.com/hourglass-trading/hourglass/services/executor/internal/twap"
 )
 
 // owner is the account of a script; there is no other.
@@ -156,7 +155,8 @@ func (r *run) act(at time.Time, c *Command) error {
 	return r.command(at, cmd)
 }
 
-// up starts the server anew: the account is made from its events alone, and of the market nothing is known.
+// up starts the server anew: the account is made from its events alone, and every book needs a new snapshot. The benchmarks
+// are a matter of the market, not of the server, so they go on from the last market event that was heard.
 func (r *run) up(at time.Time) error {
 	r.down = false
 	state := account.New(owner, r.cfg)
@@ -169,8 +169,8 @@ func (r *run) up(at time.Time) error {
 			return fmt.Errorf("read the account back: %w", err)
 		}
 	}
-	r.engine = &account.Engine{State: state, Market: twap.NewMarket()}
-	r.list()
+	r.engine.State = state
+	r.engine.Market.Lose()
 	r.books = map[market.Exchange]*market.Book{}
 	state.Resume(at)
 	waiting := r.waiting

@@ -91,6 +91,16 @@ func (m *Market) Book(at time.Time, b *market.Book) {
 	s.changed(at)
 }
 
+// Lose makes every book unusable until its next one, as when the connections are gone. It is no market event: the mids that
+// were known stay so until one comes.
+func (m *Market) Lose() {
+	for _, sources := range m.sources { // each is changed alike, so the order does not show
+		for _, s := range sources {
+			s.state = market.Down
+		}
+	}
+}
+
 // Trade takes a trade in: it counts as volume, and as a sign of life.
 func (m *Market) Trade(at time.Time, t *market.Trade) {
 	s := m.source(t.Exchange, t.Symbol)
