@@ -8,9 +8,11 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LDFLAGS  := -s -w -X github.com/hourglass-trading/hourglass/pkg/daemon.version=$(VERSION)
 LINT     := bin/tools/golangci-lint
 FUZZTIME ?= 30s
+FIRST    ?= 0
+SEEDS    ?= 10000
 ARGS     ?= --market sim
 
-.PHONY: help packages build run test check format vet tidy lint short alone fuzz bench integration up down clean
+.PHONY: help packages build run test check format vet tidy lint short alone fuzz bench vopr integration up down clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +55,9 @@ alone: # a missing require compiles in the workspace and nowhere else
 fuzz: ## each fuzz target for FUZZTIME (30s)
 	@grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' pkg services | while IFS=: read -r file func; do \
 	  echo "$$file $${func#func }"; go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" </dev/null || exit 1; done
+
+vopr: ## the executor's core through SEEDS (10000) seeds of mishaps, from FIRST (0) on; a failing seed is named
+	HOURGLASS_VOPR_FIRST=$(FIRST) HOURGLASS_VOPR_SEEDS=$(SEEDS) go test -count=1 -timeout 0 -v -run '^TestAnySeedOfMishaps' ./services/executor
 
 bench: ## all benchmarks, once each
 	go test -run '^$$' -bench . -benchmem $(PACKAGES)
