@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -27,6 +28,9 @@ type Config struct {
 	Exchanges     []market.Exchange // that collectors serve
 	Version       string
 	PublicStreams bool // market data over the WebSocket needs no token
+
+	// TrustedProxies are the networks whose X-Forwarded-For is believed; empty: nobody's.
+	TrustedProxies []netip.Prefix
 
 	Limits Limits
 	NATS   bus.Config
@@ -78,6 +82,14 @@ func ParseConfig(getenv func(string) string) (Config, error) {
 			env.Fault("HOURGLASS_EXCHANGES", err)
 		}
 		cfg.Exchanges = append(cfg.Exchanges, e)
+	}
+	for _, text := range env.List("HOURGLASS_TRUSTED_PROXIES") {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			env.Fault("HOURGLASS_TRUSTED_PROXIES", err)
+			continue
+		}
+		cfg.TrustedProxies = append(cfg.TrustedProxies, network.Masked())
 	}
 	if err := cfg.checkLimits(cfg.Listen); err != nil {
 		env.Fault("HOURGLASS_RATE_LIMITS", err)

@@ -23,12 +23,12 @@ func TestAnEmptyEnvironmentIsAConfiguration(t *testing.T) {
 func TestAllFaultsAreToldTogether(t *testing.T) {
 	_, err := parse(map[string]string{
 		"HOURGLASS_LISTEN": "here", "HOURGLASS_EXCHANGES": "binance,>", "HOURGLASS_MARKET": "moon", "HOURGLASS_NATS": "http://x",
-		"HOURGLASS_RATE_IP_PER_SECOND": "-1",
+		"HOURGLASS_RATE_IP_PER_SECOND": "-1", "HOURGLASS_TRUSTED_PROXIES": "10.0.0.0/8,10.1",
 	})
 	if !errors.Is(err, daemon.ErrConfig) {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"LISTEN", "EXCHANGES", "MARKET", "NATS", "RATE_IP_PER_SECOND"} {
+	for _, key := range []string{"LISTEN", "EXCHANGES", "MARKET", "NATS", "RATE_IP_PER_SECOND", "TRUSTED_PROXIES"} {
 		if !strings.Contains(err.Error(), "HOURGLASS_"+key) {
 			t.Errorf("%s is not told: %v", key, err)
 		}

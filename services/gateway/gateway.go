@@ -145,7 +145,7 @@ func assemble(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger)
 			AccountRate: rate.Limit(limits.AccountPerSecond), AccountBurst: 2 * limits.AccountPerSecond,
 			AccessRate: perMinute(limits.AccessPerMinute), AccessBurst: max(1, limits.AccessPerMinute/2),
 		},
-		Pages: web.FS(), Kind: cfg.Market, Version: cfg.Version, Log: log,
+		Proxies: cfg.TrustedProxies, Pages: web.FS(), Kind: cfg.Market, Version: cfg.Version, Log: log,
 	}
 	hub = stream.NewHub(stream.Config{Public: cfg.PublicStreams, Market: cfg.Market, Version: cfg.Version},
 		parts.Auth, parts.Catalog, parts.Market, parts.Accounts, log)

@@ -3,6 +3,7 @@ package rest
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -96,6 +97,21 @@ func tooMany(code, detail string, wait time.Duration) *problem {
 	p := newProblem(http.StatusTooManyRequests, code, detail)
 	p.retryAfter = wait
 	return p
+}
+
+// clientAddress finds out where a request comes from: the address of the connection, or behind a proxy of ours what that
+// one says. Echo's default believes X-Forwarded-For from anybody, and the limits per address would be worth nothing.
+func clientAddress(proxies []netip.Prefix) echo.IPExtractor {
+	if len(proxies) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range proxies {
+		trust = append(trust, echo.TrustIPRange(&net.IPNet{
+			IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen()),
+		}))
+	}
+	return echo.ExtractIPFromXFFHeader(trust...)
 }
 
 // addressKey is what requests without a token are counted by: the address, of IPv6 the network of one customer (/64).

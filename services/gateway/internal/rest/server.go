@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -41,7 +42,8 @@ type Parts struct {
 	Pages   fs.FS                                   // the dashboard as it was built; nil or without an index: a page says so
 	Ready   func(context.Context) map[string]string // what works ("ok") and what does not
 	Limits  Limits
-	Kind    string // live, sim or replay
+	Proxies []netip.Prefix // whose X-Forwarded-For is believed
+	Kind    string         // live, sim or replay
 	Version string
 	Log     *slog.Logger
 }
@@ -85,8 +87,7 @@ func newEcho(parts Parts) (*echo.Echo, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.Binder = binder{}
 	e.HTTPErrorHandler = s.fail
-	// The default trusts X-Forwarded-For from anybody, and the limits per address with it.
-	e.IPExtractor = echo.ExtractIPDirect()
+	e.IPExtractor = clientAddress(parts.Proxies)
 	e.Use(s.identify, s.recover, s.secure)
 
 	checks := make(map[string][]echo.MiddlewareFunc, len(c.operations))
