@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { pictures } from './hourglass'
@@ -28,7 +28,6 @@ interface Violation {
 /** What axe-core finds serious or critical on the page as it is now. */
 export async function violations(page: Page): Promise<string[]> {
   // Through the debugger, not as a script of the page: its content security policy stays as it is.
-  const { readFile } = await import('node:fs/promises')
   const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
   await page.evaluate(source)
   const found = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as { violations: Violation[] }

@@ -22,7 +22,7 @@ beforeAll(async () => {
   page.on('pageerror', (e) => complaints.push(e.stack ?? e.message))
 })
 afterAll(async () => {
-  await page?.screenshot({ path: '/tmp/hourglass-last.png' }).catch(() => undefined)
+  await picture(page, 'last').catch(() => undefined)
   await browser?.close()
   await wire.close()
   await hourglass.remove()
@@ -220,12 +220,18 @@ it('reports what an order cost, alone and beside another', async () => {
   await picture(page, '12-two-reports')
 })
 
-it('shows and adds to the funds', async () => {
+it('shows and adds to the funds, and makes and removes an API key', async () => {
   await page.getByRole('link', { name: 'Account' }).click()
   await fill('amount', '1234.5')
   await press('Deposit')
   await page.getByText(/of paper are deposited/).waitFor()
+  await fill('key-name', 'my bot')
+  await press('Make key')
+  await text('secret').waitFor()
   await picture(page, '13-account')
+  await press('Remove…')
+  await press('Remove it')
+  await page.getByText('No keys.').waitFor()
 })
 
 it('has nothing that axe-core finds serious, in either theme, and fits a phone', async () => {

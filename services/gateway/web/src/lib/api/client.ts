@@ -96,12 +96,9 @@ export class Api {
       )
     ).data
   logout = () => this.post('/logout')
-  apiKeys = async () => {
-    const data = await this.get<{ api_keys?: t.ApiKey[]; keys?: t.ApiKey[] }>('/api-keys')
-    return data.api_keys ?? data.keys ?? []
-  }
+  apiKeys = async () => (await this.get<{ keys: t.ApiKey[] }>('/api-keys')).keys
   createApiKey = (name: string, scopes: string[]) =>
-    this.post<t.ApiKey & { key?: string; api_key?: string }>('/api-keys', { name, scopes })
+    this.post<t.ApiKey & { key: string }>('/api-keys', { name, scopes })
   deleteApiKey = (id: string) => this.call(`/api-keys/${encodeURIComponent(id)}`, { method: 'DELETE' })
 
   // Funds

@@ -277,11 +277,10 @@ export interface Report {
 
 export interface ApiKey {
   id: string
-  name?: string
-  scopes?: string[]
-  created_at?: string
-  expires_at?: string | null
-  last_used_at?: string | null
+  name: string
+  scopes: string[]
+  created_at: string
+  expires_at?: string
 }
 
 export interface OrderEvent {
