@@ -1,9 +1,9 @@
 package simulate
 
 import (
-	"bytes"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
@@ -13,8 +13,7 @@ import (
 
 // report writes an outcome for people: how the order ended, slice by slice why, and what it cost.
 func report(w io.Writer, out *executor.Simulation) error {
-	var text bytes.Buffer
-	p := page{tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)}
+	p := page{&strings.Builder{}}
 	p.order(out)
 	if out.TCA != nil {
 		p.slices(out)
@@ -22,35 +21,36 @@ func report(w io.Writer, out *executor.Simulation) error {
 		p.exchanges(out)
 		p.costs(out)
 	}
-	if err := p.Flush(); err != nil {
-		return fmt.Errorf("lay the report out: %w", err)
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if _, err := io.WriteString(columns, p.text.String()); err != nil {
+		return fmt.Errorf("write the report: %w", err)
 	}
-	if _, err := text.WriteTo(w); err != nil {
+	if err := columns.Flush(); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
 }
 
-// page is a text whose columns stand under each other. Writing to it cannot fail: it is kept in memory.
-type page struct{ *tabwriter.Writer }
+// page is a text with a tab between two columns.
+type page struct{ text *strings.Builder }
 
 func (p page) line(cells ...any) {
 	for i, c := range cells {
 		if i > 0 {
-			fmt.Fprint(p, "\t")
+			p.text.WriteByte('\t')
 		}
-		fmt.Fprint(p, c)
+		fmt.Fprint(p.text, c)
 	}
-	fmt.Fprintln(p)
+	p.text.WriteByte('\n')
 }
 
 // title begins a part whose columns have nothing to do with those above.
-func (p page) title(text string) { fmt.Fprintf(p, "\n%s\n", text) }
+func (p page) title(text string) { p.text.WriteString("\n" + text + "\n") }
 
 func (p page) order(out *executor.Simulation) {
 	o := &out.Order
 	if out.Name != "" {
-		fmt.Fprintln(p, out.Name)
+		p.line(out.Name)
 	}
 	p.line("order", fmt.Sprintf("%s (%s) at %d ms", o.Status, o.EndReason, o.TerminalT))
 	p.line("filled", fmt.Sprintf("%s of %s %s", o.FilledQuantity, o.Quantity, out.Symbol.Base()))
