@@ -12,16 +12,26 @@ FIRST    ?= 0
 SEEDS    ?= 10000
 ARGS     ?= --market sim
 
-.PHONY: help packages build run test check format vet tidy lint short alone fuzz bench vopr integration up down clean
+.PHONY: help packages build web web-test run test check format vet tidy lint short alone fuzz bench vopr integration up down clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 packages: # for scripts
 	@echo $(PACKAGES)
 
-build: ## bin/hourglass, the one binary for people
+build: $(if $(shell command -v npm),web) ## bin/hourglass, the one binary for people; with the page where Node is there
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/hourglass ./services/hourglass/cmd/hourglass
+
+web: services/gateway/web/dist/index.html ## the page that the gateway serves; needs Node
+
+WEB_SOURCES := $(shell find services/gateway/web/src services/gateway/web/public services/gateway/web/index.html -type f 2>/dev/null)
+
+services/gateway/web/dist/index.html: $(WEB_SOURCES) services/gateway/web/package-lock.json services/gateway/web/vite.config.ts
+	cd services/gateway/web && npm ci --no-audit --no-fund && npm run build
+
+web-test: build ## the page: types, units, and in a browser against the real thing; needs Node and Chromium
+	cd services/gateway/web && npm run check && npm test && npm run e2e
 
 run: build ## everything in one process, over a simulated market; ARGS='--market live' for the real ones
 	bin/hourglass up $(ARGS)
