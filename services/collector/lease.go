@@ -16,11 +16,11 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/market"
 )
 
-// Clocks of a lease. A collector that dies leaves its exchanges for three seconds, one that stops not at all.
+// Clocks of a lease. A collector that dies leaves its exchanges for 2.8 s at most, one that stops not at all.
 const (
-	leaseBeat    = time.Second     // between two signs of life of the holder, and between two looks of a candidate
-	leaseExpires = 3 * time.Second // without a sign of life, on the candidate's own clock
-	leaseTimeout = 2 * time.Second // of one operation
+	leaseBeat    = 500 * time.Millisecond  // between two signs of life of the holder, and between two looks of a candidate
+	leaseExpires = 1800 * time.Millisecond // without a sign of life, on the candidate's own clock
+	leaseTimeout = 2 * time.Second         // of one operation
 )
 
 // leaseStore is the part of a key-value bucket that leases need.

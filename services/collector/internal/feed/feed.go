@@ -93,11 +93,12 @@ type counters struct {
 // New returns a feed that follows nothing yet.
 func New(cfg Config) *Feed {
 	traits := cfg.Exchange.Traits()
-	// A tenth of the attempts at once: they come back within a tenth of the exchange's own window.
+	// A tenth of the attempts at once: they come back within a tenth of the exchange's own window. Three at least, so that an
+	// attempt that fails does not hold the next one back for seconds; budgets are half of what is allowed.
 	every := traits.DialsPer / time.Duration(traits.Dials)
 	return &Feed{
 		Config: cfg, traits: traits,
-		dials:  rate.NewLimiter(rate.Every(every), max(traits.Dials/10, 1)),
+		dials:  rate.NewLimiter(rate.Every(every), max(traits.Dials/10, 3)),
 		wanted: make(chan []*exchange.Listing, 1),
 	}
 }

@@ -168,11 +168,11 @@ func (s *sink) Gone(l *exchange.Listing, _ time.Time) {
 	s.gone = append(s.gone, l.Symbol)
 }
 
-// path returns the states of a symbol so far, in order.
+// path returns the states of a symbol so far, in order, but for the one that it has before there is a connection.
 func (s *sink) path(symbol market.Symbol) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return strings.Join(s.states[symbol], " ")
+	return strings.TrimPrefix(strings.Join(s.states[symbol], " "), "down ")
 }
 
 // last returns the newest number, reason and arrival of trades of a symbol.

@@ -4,7 +4,7 @@ import "time"
 
 // Bounds of judging a silence by what came before it.
 const (
-	learnFrames = 100  // frames before a connection's rhythm is known
+	learnFrames = 30   // frames before a connection's rhythm is known
 	outOfRhythm = 5    // times the longest gap of late is no gap any more
 	forget      = 1000 // with each frame a thousandth of the longest gap is forgotten
 	giveUp      = 3    // times that, and the connection is dropped

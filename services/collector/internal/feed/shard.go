@@ -28,7 +28,7 @@ var (
 const (
 	firstPause = 250 * time.Millisecond // the mean of the first pause after a loss; it doubles with each attempt …
 	maxPauseUp = 15 * time.Second       // … up to this mean, which full jitter spreads over twice the range
-	calm       = time.Minute            // a connection or a book that held so long starts the pauses over
+	calm       = 10 * time.Second       // a connection or a book that held so long starts the pauses over
 	maxFetches = 4                      // snapshots under way per connection; the others wait their turn
 	lookDown   = time.Second            // how often the sink hears of books that have no connection
 	badLogGap  = 10 * time.Second       // between two log lines about unreadable frames
@@ -263,6 +263,10 @@ func (s *shard) follow(wanted []*exchange.Listing, now time.Time) {
 	rest = append(rest, added...)
 	s.tracks = rest
 	if s.conn == nil {
+		for _, t := range added { // who has seen another collector's book must not go on with it
+			t.reason = "not connected yet"
+			s.look(t, now)
+		}
 		return
 	}
 	for part := range chunks(gone, s.feed.traits.Batch) {

@@ -46,7 +46,7 @@ func newTrack(l *exchange.Listing, ex exchange.Exchange) *track {
 func (t *track) begin() {
 	t.book.Restart()
 	t.reason = "waiting for the first snapshot"
-	t.fetching, t.need, t.refusals = false, false, 0
+	t.fetching, t.need, t.refusals, t.tries = false, false, 0, 0
 	t.due, t.since, t.resubscribe, t.renewal = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 }
 
