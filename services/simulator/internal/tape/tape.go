@@ -6,6 +6,7 @@ package tape
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -38,9 +39,16 @@ type Ring struct {
 	first  int64 // position of frames[0]
 	frames []Frame
 	keep   int
+	look   int // how many frames there are at the next look for old ones
 }
 
-// NewRing returns an empty tape that keeps at least the last keep messages and at most twice as many;
+// keepTime is how long messages are kept: a reader that is later than that is too slow for any exchange.
+const keepTime = 90 * time.Second
+
+// lookAt is the least number of frames at which old ones are looked for.
+const lookAt = 64
+
+// NewRing returns an empty tape that keeps at least the last keep messages of the last 90 seconds, and at most twice as many;
 // a reader which falls further behind gets ErrLost.
 func NewRing(keep int) *Ring { return &Ring{keep: keep} }
 
@@ -53,6 +61,12 @@ func (r *Ring) Append(f Frame) {
 		// A new array, so that the dropped messages can be freed.
 		r.frames = append(make([]Frame, 0, 2*r.keep), r.frames[drop:]...)
 		r.first += int64(drop)
+	}
+	if len(r.frames) >= max(r.look, lookAt) {
+		old, _ := slices.BinarySearchFunc(r.frames, f.Due.Add(-keepTime), func(e Frame, t time.Time) int { return e.Due.Compare(t) })
+		r.frames = append(make([]Frame, 0, len(r.frames)-old+lookAt), r.frames[old:]...)
+		r.first += int64(old)
+		r.look = len(r.frames) + max(lookAt, len(r.frames)/4)
 	}
 	r.frames = append(r.frames, f)
 }

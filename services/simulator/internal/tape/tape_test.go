@@ -3,6 +3,7 @@ package tape
 import (
 	"errors"
 	"testing"
+	"time"
 )
 
 func TestARingKeepsTheLastMessagesAndTellsWhoFellBehind(t *testing.T) {
@@ -24,5 +25,19 @@ func TestARingKeepsTheLastMessagesAndTellsWhoFellBehind(t *testing.T) {
 	}
 	if _, _, err := r.Frame(3); !errors.Is(err, ErrLost) {
 		t.Errorf("Frame(3): %v, want ErrLost", err)
+	}
+}
+
+func TestARingForgetsWhatIsOld(t *testing.T) {
+	r := NewRing(4096)
+	at := time.Unix(1790000000, 0)
+	for i := range 4000 {
+		r.Append(Frame{Seq: int64(i), Due: at.Add(time.Duration(i) * 100 * time.Millisecond)})
+	}
+	if _, _, err := r.Frame(4000 - 900); err != nil {
+		t.Errorf("what came 90 s ago: %v", err)
+	}
+	if _, _, err := r.Frame(4000 - 900 - 300); !errors.Is(err, ErrLost) {
+		t.Errorf("what came two minutes ago: %v, want ErrLost", err)
 	}
 }
