@@ -27,6 +27,7 @@ var arrows = slices.Concat([]row{
 	{zone: "pkg/client", may: words}, // a user of the SDK gets no bus and no server
 	{zone: "pkg/tidy", std: true},
 	{zone: ".ci", std: true}, // looks at the platform from outside
+	{zone: "examples", may: slices.Concat(words, []string{"pkg/client"})},
 
 	{zone: "services/collector/internal/book", may: words, std: true},
 	{zone: "services/collector/internal/candle", may: words, std: true},
@@ -71,7 +72,7 @@ var homes = []home{
 	{path: "net/http", zones: slices.Concat(socketZones, []string{"pkg/daemon"}), why: "the collector's only socket is feed, the executor has none"},
 }
 
-var socketZones = []string{".ci", "pkg/client", "services/gateway", "services/simulator", "services/hourglass", "services/collector/internal/feed"}
+var socketZones = []string{".ci", "examples", "pkg/client", "services/gateway", "services/simulator", "services/hourglass", "services/collector/internal/feed"}
 
 // Imports checks every import against the tables.
 func Imports(r *Repo) []Fault {
