@@ -17,7 +17,9 @@ export class Hourglass {
   async start(): Promise<void> {
     this.dir ||= await mkdtemp(path.join(tmpdir(), 'hourglass-'))
     this.port ||= await freePort()
-    const started = spawn(binary, ['up', '--listen', `127.0.0.1:${this.port}`, '--data', this.dir, '--seed', '7'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const started = spawn(binary, ['up', '--listen', `127.0.0.1:${this.port}`, '--data', this.dir, '--seed', '7'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.process = started
     await new Promise<void>((ready, failed) => {
       let said = ''
@@ -65,7 +67,10 @@ export class Wire {
     this.server = net.createServer((near) => {
       if (this.isCut) return void near.destroy()
       const far = net.connect(to())
-      for (const [a, b] of [[near, far], [far, near]] as const) {
+      for (const [a, b] of [
+        [near, far],
+        [far, near],
+      ] as const) {
         this.sockets.add(a)
         a.on('error', () => b.destroy())
         a.on('close', () => (this.sockets.delete(a), b.destroy()))

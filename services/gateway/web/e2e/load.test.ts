@@ -44,7 +44,14 @@ it(
   async () => {
     await page.routeWebSocket('**/v1/ws', (ws) => {
       ws.onMessage((m) => {
-        const f = JSON.parse(String(m)) as { action: string; id?: number; stream?: string; symbol?: string; exchange?: string; interval?: string }
+        const f = JSON.parse(String(m)) as {
+          action: string
+          id?: number
+          stream?: string
+          symbol?: string
+          exchange?: string
+          interval?: string
+        }
         if (f.action === 'auth') ws.send(JSON.stringify({ type: 'hello', status: 'ok' }))
         if (f.action === 'ping') ws.send(JSON.stringify({ type: 'pong' }))
       })
@@ -64,7 +71,9 @@ it(
     const busy = ((await used()) - busyBefore) / ((Date.now() - at) / 1000)
     const grown = ((await heap()) - heapBefore) / 1e6
     const load = execFileSync('uptime').toString().split('load average:')[1]?.trim()
-    console.log(`the page used ${(busy * 100).toFixed(1)} % of a core, heap ${grown >= 0 ? '+' : ''}${grown.toFixed(2)} MB over ${length} s; machine's load ${load}`)
+    console.log(
+      `the page used ${(busy * 100).toFixed(1)} % of a core, heap ${grown >= 0 ? '+' : ''}${grown.toFixed(2)} MB over ${length} s; machine's load ${load}`,
+    )
     expect(busy).toBeLessThan(0.3)
     expect(grown).toBeLessThan(5)
   },
@@ -77,13 +86,52 @@ const wait = (seconds: number) => new Promise((done) => setTimeout(done, seconds
 function made(n: number): string {
   const ts = new Date().toISOString()
   const mid = 60_000 + Math.round(20 * Math.sin(n / 40))
-  const level = (i: number, up: number) => [String(mid + up * (i + 1)), (1 + ((n + i) % 7) / 10).toFixed(4), { binance: '0.5', kraken: '0.5' }]
+  const level = (i: number, up: number) => [
+    String(mid + up * (i + 1)),
+    (1 + ((n + i) % 7) / 10).toFixed(4),
+    { binance: '0.5', kraken: '0.5' },
+  ]
   const common = { symbol: 'BTC-USDT', exchange: 'all', seq: n, ts }
   if (n % 50 === 0) {
     const open_time = new Date(Math.floor(Date.now() / 60_000) * 60_000).toISOString()
-    return JSON.stringify({ ...common, type: 'klines', stream: 'klines', exchange: 'binance', interval: '1m', open_time, open: '60000', high: '60030', low: '59970', close: String(mid), volume: '12.5', complete: false })
+    return JSON.stringify({
+      ...common,
+      type: 'klines',
+      stream: 'klines',
+      exchange: 'binance',
+      interval: '1m',
+      open_time,
+      open: '60000',
+      high: '60030',
+      low: '59970',
+      close: String(mid),
+      volume: '12.5',
+      complete: false,
+    })
   }
-  if (n % 2) return JSON.stringify({ ...common, type: 'trades', stream: 'trades', source: 'kraken', trade_id: String(n), price: String(mid), quantity: '0.0125', taker_side: n % 4 < 2 ? 'buy' : 'sell', received_at: ts })
+  if (n % 2)
+    return JSON.stringify({
+      ...common,
+      type: 'trades',
+      stream: 'trades',
+      source: 'kraken',
+      trade_id: String(n),
+      price: String(mid),
+      quantity: '0.0125',
+      taker_side: n % 4 < 2 ? 'buy' : 'sell',
+      received_at: ts,
+    })
   const side = (up: number) => Array.from({ length: 24 }, (_, i) => level(i, up))
-  return JSON.stringify({ ...common, type: 'book', stream: 'book', state: 'live', sources: [{ exchange: 'binance', state: 'live' }, { exchange: 'kraken', state: 'live' }], bids: side(-1), asks: side(1) })
+  return JSON.stringify({
+    ...common,
+    type: 'book',
+    stream: 'book',
+    state: 'live',
+    sources: [
+      { exchange: 'binance', state: 'live' },
+      { exchange: 'kraken', state: 'live' },
+    ],
+    bids: side(-1),
+    asks: side(1),
+  })
 }

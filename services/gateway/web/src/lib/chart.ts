@@ -9,7 +9,14 @@ export function axes(format: (v: number) => string, showTime = true): uPlot.Axis
   const [stroke, grid] = [colour('--muted'), colour('--grid')]
   const common = { stroke, font, grid: { stroke: grid, width: 1 }, ticks: { show: false } }
   return [
-    { ...common, show: true, size: showTime ? 26 : 8, values: (_, at) => at.map((t) => (showTime ? clockTime(t) : '')), space: 74, gap: 4 },
+    {
+      ...common,
+      show: true,
+      size: showTime ? 26 : 8,
+      values: (_, at) => at.map((t) => (showTime ? clockTime(t) : '')),
+      space: 74,
+      gap: 4,
+    },
     { ...common, side: 1, size: 76, gap: 6, values: (_, vs) => vs.map(format) },
   ]
 }
@@ -26,7 +33,12 @@ function clockTime(seconds: number): string {
 }
 
 /** Ticks of an axis, short. */
-export const tick = (v: number): string => (v === 0 ? '0' : Math.abs(v) >= 1000 ? v.toLocaleString('en', { maximumFractionDigits: 2 }).replace(/,/g, ' ') : String(Number(v.toPrecision(5))))
+export const tick = (v: number): string =>
+  v === 0
+    ? '0'
+    : Math.abs(v) >= 1000
+      ? v.toLocaleString('en', { maximumFractionDigits: 2 }).replace(/,/g, ' ')
+      : String(Number(v.toPrecision(5)))
 
 /** The value of a staircase at a time: that of the last step at or before it. */
 export function stairs(steps: { at: number; value: number }[], times: number[]): number[] {

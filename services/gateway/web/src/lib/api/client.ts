@@ -62,7 +62,13 @@ export class Api {
     }
     try {
       const signal = AbortSignal.timeout(patience)
-      return await this.fetcher('/v1' + path, { method: call.method ?? 'GET', headers, body, signal, cache: 'no-store' })
+      return await this.fetcher('/v1' + path, {
+        method: call.method ?? 'GET',
+        headers,
+        body,
+        signal,
+        cache: 'no-store',
+      })
     } catch {
       throw new Unreachable()
     }

@@ -11,7 +11,8 @@ describe('decimals', () => {
   it('reads what the interface sends and nothing else', () => {
     expect(d.toText(p('0.10000000'))).toBe('0.1')
     expect(d.toText(p('-007.50'))).toBe('-7.5')
-    for (const bad of ['', '.', '1.', '.5', '1e3', 'NaN', 'Infinity', '1,5', '0x1', '--1']) expect(d.parse(bad), bad).toBeUndefined()
+    for (const bad of ['', '.', '1.', '.5', '1e3', 'NaN', 'Infinity', '1,5', '0x1', '--1'])
+      expect(d.parse(bad), bad).toBeUndefined()
   })
   it('adds what floats cannot', () => {
     expect(d.toText(d.add(p('0.1'), p('0.2')))).toBe('0.3')
@@ -19,7 +20,12 @@ describe('decimals', () => {
     expect(d.toText(d.sub(p(large), p('0.00000001')))).toBe('12345678901234567890123456789012345677.99999999')
   })
   it('rounds half to even', () => {
-    expect(['0.125', '0.135', '-0.125', '0.1251'].map((s) => d.toText(d.round(p(s), 2)))).toEqual(['0.12', '0.14', '-0.12', '0.13'])
+    expect(['0.125', '0.135', '-0.125', '0.1251'].map((s) => d.toText(d.round(p(s), 2)))).toEqual([
+      '0.12',
+      '0.14',
+      '-0.12',
+      '0.13',
+    ])
   })
   it('divides to the places asked for', () => {
     expect(d.format(d.divide(p('1'), p('3'), 4))).toBe('0.3333')

@@ -7,7 +7,14 @@ const report = {
   decision_mid: '50000',
   order: { quantity: '2' },
   cost_breakdown: { timing: '-10', half_spread: '1', depth: '3', trading_total: '-6' },
-  implementation_shortfall: { delay: '5', trading: '-6', opportunity: null, fees: '100', total: '99', total_bps: '9.9' },
+  implementation_shortfall: {
+    delay: '5',
+    trading: '-6',
+    opportunity: null,
+    fees: '100',
+    total: '99',
+    total_bps: '9.9',
+  },
   fills: [{ id: 'a,"b"', slice: 1, exchange: 'kraken', price: '1.10' }],
 } as unknown as Report
 

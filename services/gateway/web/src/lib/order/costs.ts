@@ -15,14 +15,23 @@ const parts = [
   ['Half-spread', 'from the mid to the best price', (r: Report) => r.cost_breakdown.half_spread],
   ['Depth', 'from the best price into the book', (r: Report) => r.cost_breakdown.depth],
   ['Fees', 'of the exchanges', (r: Report) => r.implementation_shortfall.fees],
-  ['Opportunity', 'what was not filled, at the price of the end', (r: Report) => r.implementation_shortfall.opportunity],
+  [
+    'Opportunity',
+    'what was not filled, at the price of the end',
+    (r: Report) => r.implementation_shortfall.opportunity,
+  ],
 ] as const
 
 export function costs(r: Report): Cost[] {
   const worth = worthOf(r)
   return parts.map(([name, says, read]) => {
     const amount = from(read(r))
-    return { name, says, amount, bps: amount && worth && divide({ units: amount.units * 10_000n, scale: amount.scale }, worth, 4) }
+    return {
+      name,
+      says,
+      amount,
+      bps: amount && worth && divide({ units: amount.units * 10_000n, scale: amount.scale }, worth, 4),
+    }
   })
 }
 
@@ -39,7 +48,21 @@ export function tone(bps: string | null | undefined): 'sell' | 'buy' | '' {
   return s > 0 ? 'sell' : s < 0 ? 'buy' : ''
 }
 
-const columns = ['id', 'slice', 'exchange', 'at', 'side', 'price', 'quantity', 'fee', 'book_sequence', 'exchange_seq', 'level', 'displayed', 'remembered'] as const
+const columns = [
+  'id',
+  'slice',
+  'exchange',
+  'at',
+  'side',
+  'price',
+  'quantity',
+  'fee',
+  'book_sequence',
+  'exchange_seq',
+  'level',
+  'displayed',
+  'remembered',
+] as const
 
 /** The fills as CSV (RFC 4180), one a line, exactly as they were told. */
 export function fillsCsv(r: Report): string {

@@ -6,12 +6,19 @@ import { apply, applyToList, backlog, fillsOf, filledSteps, nextSlice, plannedSt
 const at = (s: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, s)).toISOString()
 const ms = (s: number) => Date.parse(at(s))
 const base = {
-  id: 'o1', token_id: 't', version: 1, status: 'active', quantity: '0.3', filled_quantity: '0',
-  schedule: [0, 10, 20].map((s, i) => ({ k: i + 1, due_at: at(s), quantity: '0.1' })), slices: [],
+  id: 'o1',
+  token_id: 't',
+  version: 1,
+  status: 'active',
+  quantity: '0.3',
+  filled_quantity: '0',
+  schedule: [0, 10, 20].map((s, i) => ({ k: i + 1, due_at: at(s), quantity: '0.1' })),
+  slices: [],
 } as unknown as FullOrder
 const fill = (id: string, quantity: string, s: number) => ({ id, quantity, at: at(s), slice: 1 }) as Fill
 const slice = (k: number, more: Partial<Slice> = {}) => ({ k, decided_at: at(0), status: 'filled', ...more }) as Slice
-const event = (more: Partial<OrderEvent>) => ({ seq: 1, event: 'slice_arrived', ts: at(0), token_id: 't', ...more }) as OrderEvent
+const event = (more: Partial<OrderEvent>) =>
+  ({ seq: 1, event: 'slice_arrived', ts: at(0), token_id: 't', ...more }) as OrderEvent
 
 it('counts a redelivered fill once', () => {
   const e = event({ slice: slice(1), fills: [fill('f1', '0.05', 1), fill('f2', '0.05', 1)] })

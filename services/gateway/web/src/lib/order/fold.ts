@@ -57,7 +57,10 @@ export interface Step {
 /** What the schedule asks for so far, step by step. */
 export function plannedSteps(o: FullOrder): Step[] {
   let total = zero
-  return (o.schedule ?? []).map((p) => ({ at: Date.parse(p.due_at), total: (total = add(total, parse(p.quantity) ?? zero)) }))
+  return (o.schedule ?? []).map((p) => ({
+    at: Date.parse(p.due_at),
+    total: (total = add(total, parse(p.quantity) ?? zero)),
+  }))
 }
 
 export function filledSteps(o: FullOrder): Step[] {

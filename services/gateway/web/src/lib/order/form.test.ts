@@ -32,7 +32,13 @@ it('bounds the times', () => {
 })
 it('asks for what was typed, exactly', () => {
   expect(request(draft({ participation: '12.5', sizeJitter: '7.5', slippage: '' }), 'id')).toMatchObject({
-    token_id: 'id', exchange: 'all', quantity: '0.5', duration_seconds: 600, interval_seconds: 15,
-    participation_cap: '0.125', randomize_size_bps: 750, max_slippage_bps: null,
+    token_id: 'id',
+    exchange: 'all',
+    quantity: '0.5',
+    duration_seconds: 600,
+    interval_seconds: 15,
+    participation_cap: '0.125',
+    randomize_size_bps: 750,
+    max_slippage_bps: null,
   })
 })

@@ -59,7 +59,12 @@ export function duration(total: number): string {
     [Math.floor(s / 60) % 60, 'm'],
     [s % 60, 's'],
   ] as const
-  return parts.filter(([n]) => n > 0).map(([n, unit]) => n + unit).join(' ') || '0s'
+  return (
+    parts
+      .filter(([n]) => n > 0)
+      .map(([n, unit]) => n + unit)
+      .join(' ') || '0s'
+  )
 }
 
 /** The instruments of the exchanges that the order may go to. */
@@ -121,7 +126,8 @@ function limitError(d: Draft, instruments: Instrument[]): string | undefined {
   const limit = positive(d.limit)
   if (typeof limit === 'string') return limit
   const ticks = instruments.map((i) => parse(i.price_tick)).filter((t): t is Decimal => !!t)
-  if (ticks.length && !ticks.some((t) => isMultiple(limit, t))) return `Must be on a price tick, such as ${toText(ticks[0]!)}`
+  if (ticks.length && !ticks.some((t) => isMultiple(limit, t)))
+    return `Must be on a price tick, such as ${toText(ticks[0]!)}`
   return undefined
 }
 
@@ -134,7 +140,9 @@ function timeError(text: string, most: number): string | undefined {
 /** A decimal moved by places: percent to basis points, or to a share. */
 function shifted(text: string, places: number): string {
   const d = parse(text) ?? zero
-  return toText(places > 0 ? mul(d, { units: 10n ** BigInt(places), scale: 0 }) : { units: d.units, scale: d.scale - places })
+  return toText(
+    places > 0 ? mul(d, { units: 10n ** BigInt(places), scale: 0 }) : { units: d.units, scale: d.scale - places },
+  )
 }
 
 export function request(d: Draft, tokenId: string): Twap {

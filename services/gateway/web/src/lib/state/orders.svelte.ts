@@ -59,7 +59,9 @@ class Orders {
     this.list = applyToList(this.list, e)
     if (e.balances) {
       const told = new Map(e.balances.map((b) => [b.asset, b]))
-      this.balances = [...this.balances.filter((b) => !told.has(b.asset)), ...told.values()].sort((a, b) => a.asset.localeCompare(b.asset))
+      this.balances = [...this.balances.filter((b) => !told.has(b.asset)), ...told.values()].sort((a, b) =>
+        a.asset.localeCompare(b.asset),
+      )
     }
     this.early = [...this.early, e].slice(-500)
     if (this.open) this.open = apply(this.open, e)

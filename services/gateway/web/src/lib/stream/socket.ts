@@ -127,7 +127,8 @@ export class Socket {
       case 'hello':
         return this.greeted()
       case 'ack':
-        if (frame.stream === 'orders' && typeof frame.from_seq === 'number' && !this.nextEvent) this.nextEvent = frame.from_seq
+        if (frame.stream === 'orders' && typeof frame.from_seq === 'number' && !this.nextEvent)
+          this.nextEvent = frame.from_seq
         return
       case 'warning':
         if (frame.code === 'token_expires') void this.reauthenticate()
@@ -141,9 +142,7 @@ export class Socket {
       if (frame.seq < this.nextEvent) return // seen before the cut
       this.nextEvent = frame.seq + 1
     }
-    const key = keyOf(
-      frame.type === 'orders' ? { stream: 'orders' } : (frame as unknown as Request),
-    )
+    const key = keyOf(frame.type === 'orders' ? { stream: 'orders' } : (frame as unknown as Request))
     this.subs.get(key)?.listeners.forEach((l) => l.frame(frame))
   }
 
