@@ -165,6 +165,8 @@ func (b *Book) replace(u *Update) error {
 	if !b.bids.load(u.Bids) || !b.asks.load(u.Asks) {
 		return fmt.Errorf("%w: snapshot", ErrOverflow)
 	}
+	b.bids.limit(b.rules.Window)
+	b.asks.limit(b.rules.Window)
 	b.seq, b.time = u.Last, u.Time
 	return nil
 }

@@ -82,3 +82,25 @@ func TestARefreshKnowsWhatTheBookHasSeen(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatLiesBeyondASnapshotsLastLevelIsNotShown(t *testing.T) {
+	b := New(Scale{}, Rules{Window: 2})
+	b.Restart()
+	levels := func(prices ...int64) (out []Level) {
+		for _, p := range prices {
+			out = append(out, Level{Price: p, Size: 1})
+		}
+		return out
+	}
+	_, _ = b.Apply(&Update{Kind: Snapshot, Bids: levels(10, 9), Asks: levels(12)})
+	if b.Narrow(2) {
+		t.Error("narrow with all that the snapshot had")
+	}
+	_, _ = b.Apply(&Update{Kind: Delta, Bids: []Level{{Price: 10}, {Price: 7, Size: 1}}})
+	if got := string(b.AppendBids(nil, 5)); got != `[["9","1"]]` || !b.Narrow(2) {
+		t.Errorf("bids %s, narrow %t: 8 may be there for all that is known", got, b.Narrow(2))
+	}
+	if got := string(b.AppendAsks(nil, 5)); got != `[["12","1"]]` {
+		t.Errorf("asks %s: the snapshot was not full", got)
+	}
+}

@@ -16,6 +16,8 @@ type entry struct{ key, size int64 }
 type side struct {
 	levels []entry
 	sign   int64 // +1 bids, -1 asks
+	edged  bool  // only levels from edge on are all known
+	edge   int64 // a key
 }
 
 // set applies one change; it reports false where the side would grow beyond its bound.
@@ -75,6 +77,22 @@ func (s *side) load(levels []Level) bool {
 	s.levels = slices.CompactFunc(s.levels, func(a, b entry) bool { return a.key == b.key }) // keeps what came last
 	s.levels = slices.DeleteFunc(s.levels, func(e entry) bool { return e.size == 0 })
 	return true
+}
+
+// limit notes how far a snapshot of window levels reaches.
+func (s *side) limit(window int) {
+	if s.edged = window > 0 && len(s.levels) >= window; s.edged {
+		s.edge = s.levels[0].key
+	}
+}
+
+// shown is how many of the best n levels can be shown.
+func (s *side) shown(n int) int {
+	n = min(n, len(s.levels))
+	for s.edged && n > 0 && s.levels[len(s.levels)-n].key < s.edge {
+		n--
+	}
+	return n
 }
 
 // truncate keeps the best depth levels.

@@ -74,6 +74,9 @@ type Rules struct {
 	Chain func(last Seq, next *Update) Verdict
 	// Depth is how many levels a side are kept after each message, until SetDepth says otherwise; 0 keeps all.
 	Depth int
+	// Window is how many levels a side a snapshot holds at most, 0 for all: what lies beyond a full one's last level is unknown
+	// until it changes, and is kept but not shown.
+	Window int
 	// Checksum sums up a book as the exchange does, using scratch[:0] as working space. Nil: the exchange sends none.
 	Checksum func(b *Book, scratch []byte) uint32
 }

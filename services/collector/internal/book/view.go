@@ -11,6 +11,11 @@ func (b *Book) Scale() Scale { return b.scale }
 // Len returns how many levels each side holds.
 func (b *Book) Len() (bids, asks int) { return len(b.bids.levels), len(b.asks.levels) }
 
+// Narrow reports whether fewer than n levels of a side can be shown because the last snapshot reached no further.
+func (b *Book) Narrow(n int) bool {
+	return b.bids.shown(n) < min(n, len(b.bids.levels)) || b.asks.shown(n) < min(n, len(b.asks.levels))
+}
+
 // Bid returns the i-th bid from the best, counted from 0; ok is false if there is none.
 func (b *Book) Bid(i int) (Level, bool) { return peek(&b.bids, i) }
 
@@ -66,7 +71,7 @@ func (b *Book) appendSide(to []byte, s *side) []byte {
 // AppendLevels appends the best depth levels of a side as the JSON of []market.Level, without making one.
 func (b *Book) appendLevels(to []byte, s *side, depth int) []byte {
 	to = append(to, '[')
-	for i := range min(depth, len(s.levels)) {
+	for i := range s.shown(depth) {
 		if i > 0 {
 			to = append(to, ',')
 		}

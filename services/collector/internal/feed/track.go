@@ -14,6 +14,8 @@ import (
 const (
 	firstRetry  = 500 * time.Millisecond
 	maxRetry    = 30 * time.Second
+	wellKnown   = 50              // levels a side that a book should show
+	widenGap    = 2 * time.Second // between two snapshots because it does not
 	maxRefusals = 5 * time.Minute // a pair that is refused will hardly be granted a minute later
 )
 
@@ -35,6 +37,7 @@ type track struct {
 	resubscribe time.Time // when to ask for the subscription again, zero if it was not refused
 	refusals    int       // in a row
 	refresh     time.Time // when a live book wants another snapshot
+	refreshed   time.Time // when one was asked for last
 	renewal     time.Time // a snapshot in the stream that renews a live book should have come by then, zero if none is awaited
 }
 
@@ -48,6 +51,11 @@ func (t *track) begin() {
 	t.reason = "waiting for the first snapshot"
 	t.fetching, t.need, t.refusals, t.tries = false, false, 0, 0
 	t.due, t.since, t.resubscribe, t.renewal = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+}
+
+// wantsRefresh says whether another snapshot is due, or the price has gone so far that the last one does not reach.
+func (t *track) wantsRefresh(now time.Time) bool {
+	return now.After(t.refresh) || t.book.Narrow(wellKnown) && now.Sub(t.refreshed) > widenGap
 }
 
 func (t *track) live() bool { return t.book.State() == book.InSync }
@@ -305,8 +313,8 @@ func (s *shard) care(ctx context.Context, t *track, now time.Time) {
 	case !anchored && s.feed.traits.Refresh > 0 && t.live() && now.After(t.refresh) && t.renewal.IsZero():
 		t.refresh = now.Add(s.feed.traits.Refresh/2 + jitter(s.feed.traits.Refresh))
 		t.renewal = s.resync(t, now)
-	case anchored && s.feed.traits.Refresh > 0 && t.live() && now.After(t.refresh) && !t.fetching && s.fetching < maxFetches:
-		t.refresh = now.Add(s.feed.traits.Refresh/2 + jitter(s.feed.traits.Refresh))
+	case anchored && s.feed.traits.Refresh > 0 && t.live() && t.wantsRefresh(now) && !t.fetching && s.fetching < maxFetches:
+		t.refresh, t.refreshed = now.Add(s.feed.traits.Refresh/2+jitter(s.feed.traits.Refresh)), now
 		t.book.Refresh()
 		s.fetch(ctx, t)
 	}

@@ -56,7 +56,7 @@ func (Exchange) Traits() exchange.Traits {
 }
 
 // Rules returns the ways of KuCoin's books.
-func (Exchange) Rules() book.Rules { return book.Rules{Anchored: true, Chain: Chain} }
+func (Exchange) Rules() book.Rules { return book.Rules{Anchored: true, Chain: Chain, Window: 100} }
 
 // Chain judges by the range of sequence numbers that each message spans. The numbers of single levels prove nothing.
 func Chain(last book.Seq, next *book.Update) book.Verdict {
