@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,7 +43,12 @@ type shown struct {
 type truth struct {
 	at  int64 // Unix ms
 	sum uint64
+	// sides are the levels themselves, for the newest steps only: for books that show fewer of them.
+	sides [2][]simulator.Level
 }
+
+// spelled is how many steps keep their levels: three seconds.
+const spelled = 30
 
 // kept is how many steps of a book are remembered: two minutes.
 const kept = 1200
@@ -179,7 +185,10 @@ func (s *stage) step(p *simulator.Picture) {
 	defer s.mu.Unlock()
 	k := key(p.Exchange, p.Symbol)
 	s.places[k] = [2]int{p.PriceDecimals, p.QtyDecimals}
-	list := append(s.truths[k], truth{p.At.UnixMilli(), h.Sum64()})
+	list := append(s.truths[k], truth{p.At.UnixMilli(), h.Sum64(), [2][]simulator.Level{slices.Clone(p.Bids), slices.Clone(p.Asks)}})
+	if old := len(list) - 1 - spelled; old >= 0 {
+		list[old].sides = [2][]simulator.Level{}
+	}
 	if len(list) > 2*kept {
 		list = append(make([]truth, 0, 2*kept+1), list[len(list)-kept:]...)
 	}
@@ -241,11 +250,26 @@ func (s *stage) compare(k string, at time.Time, bids, asks [][2]string) string {
 		case (at.IsZero() || tr.at == ms) && tr.sum == sum:
 			s.last[k] = tr.at
 			return "same"
+		case !at.IsZero() && tr.at == ms && begins(tr.sides[0], bids, places) && begins(tr.sides[1], asks, places):
+			return "same"
 		case !at.IsZero() && tr.at == ms:
 			return fmt.Sprintf("differs: %d bids from %v, %d asks from %v", len(bids), first(bids), len(asks), first(asks))
 		}
 	}
 	return "unknown"
+}
+
+// begins says whether a side begins with the levels shown, of which there must be ten.
+func begins(side []simulator.Level, shown [][2]string, places [2]int) bool {
+	if len(shown) < min(10, len(side)) || len(shown) > len(side) {
+		return false
+	}
+	for i, l := range shown {
+		if side[i].Price != units(l[0], places[0]) || side[i].Qty != units(l[1], places[1]) {
+			return false
+		}
+	}
+	return true
 }
 
 func first(side [][2]string) string {
