@@ -23,6 +23,14 @@ const (
 	InterestBucket = "interest"
 )
 
+// MarkKey, in the bucket of leases, holds the largest sequence of EVT that an executor has seen stored, in decimal. It is a
+// witness in another stream: a damaged block can take the last events with it, and the stream then ends earlier as if it
+// had never been longer. It lags by MarkEvery at most, and is never ahead.
+const (
+	MarkKey   = "mark"
+	MarkEvery = time.Second
+)
+
 // InterestTTL is how long a wish for a book lives; whoever still wants it renews it at a third of that.
 const InterestTTL = 60 * time.Second
 

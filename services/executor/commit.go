@@ -58,6 +58,7 @@ func (l *loop) catchUp(ctx context.Context, id order.AccountID, a *owned) error 
 // apply folds a stored event into its account. An event that is not the account's next one breaks the account, loudly:
 // nothing more is decided on it.
 func (l *loop) apply(id order.AccountID, a *owned, m bus.Stored) error {
+	l.stored.Store(max(l.stored.Load(), m.Seq)) // the loop alone writes it
 	var e order.Event
 	if err := json.Unmarshal(m.Data, &e); err != nil || e.Account != id {
 		l.skipped++

@@ -52,6 +52,10 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 		return err
 	}
 	health.Set("events", nil)
+	mark, err := newMark(ctx, conn, l.stored.Load(), log)
+	if err != nil {
+		return err
+	}
 
 	stopBooks, err := conn.SubscribeMarket(bus.AllBooks, l.inbox.putBook)
 	if err != nil {
@@ -80,6 +84,7 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 		g.Go("pairs of "+string(e), func(ctx context.Context) error { return followPairs(ctx, conn, e, l.pairs, log) })
 	}
 	g.Go("interest", func(ctx context.Context) error { return renewInterest(ctx, conn, l.wishes.lists, log) })
+	g.Go("mark", func(ctx context.Context) error { return mark.keep(ctx, &l.stored) })
 	g.Go("commands", func(ctx context.Context) error { return followCommands(ctx, conn, l.watermark+1, l.commands) })
 	g.Go("questions", func(ctx context.Context) error { return serve(ctx, conn.Orders(), l.questions, log) })
 	g.Go("loop", l.run)

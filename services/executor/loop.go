@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
@@ -44,6 +45,8 @@ type loop struct {
 	listed    map[market.Exchange]bool
 	settled   bool
 	skipped   uint64 // stored messages that were not ours to understand
+
+	stored atomic.Uint64 // the largest sequence seen in the event log; keepMark reads it
 }
 
 // owned is an account with its place in the event log.

@@ -7,7 +7,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/embedded"
@@ -28,6 +31,10 @@ func Bus(ctx context.Context, conn *bus.Conn) (Result, error) {
 		return Result{}, fmt.Errorf("%w: open the events: %w", ErrStore, err)
 	}
 	last := stream.CachedInfo().State.LastSeq
+	marked, err := mark(ctx, conn)
+	if err != nil {
+		return Result{}, err
+	}
 	a := New()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -56,7 +63,7 @@ func Bus(ctx context.Context, conn *bus.Conn) (Result, error) {
 			if err != nil {
 				return a.Result(), fmt.Errorf("%w: after %d events: %w", ErrStore, a.events, err)
 			}
-			a.End(last)
+			a.End(max(last, marked))
 			return a.Result(), nil
 		case <-seen:
 			quiet.Reset(silence)
@@ -64,6 +71,26 @@ func Bus(ctx context.Context, conn *bus.Conn) (Result, error) {
 			cancel(fmt.Errorf("no event within %s", silence))
 		}
 	}
+}
+
+// mark returns the sequence that the events have been seen to reach; 0 if no executor has said so yet.
+func mark(ctx context.Context, conn *bus.Conn) (uint64, error) {
+	leases, err := conn.Bucket(ctx, bus.LeaseBucket)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrStore, err)
+	}
+	entry, err := leases.Get(ctx, bus.MarkKey)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%w: read the mark: %w", ErrStore, err)
+	}
+	seq, err := strconv.ParseUint(string(entry.Value()), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%w: read the mark: %w", ErrStore, err)
+	}
+	return seq, nil
 }
 
 // Data audits the data folder of a platform that is not running. It works on a copy: on opening, NATS repairs what it finds
