@@ -108,7 +108,7 @@ func browse(t *testing.T, url string) {
 	conn := attach(ctx, t, tools, url)
 	defer func() { _ = conn.CloseNow() }()
 	evaluate := func(script string) string {
-		call := fmt.Appendf(nil, `{"id":1,"method":"Runtime.evaluate","params":{"expression":%q,"awaitPromise":true}}`, script)
+		call := fmt.Appendf(nil, `{"id":1,"method":"Runtime.evaluate","params":{"expression":%q}}`, script)
 		if err := conn.Write(ctx, websocket.MessageText, call); err != nil {
 			t.Fatalf("ask the browser: %v", err)
 		}
@@ -118,10 +118,21 @@ func browse(t *testing.T, url string) {
 		}
 		return string(answer)
 	}
-	// until asks within the page, so that nothing is asked for in vain.
+	// until looks until the page is as wanted, and returns its text.
 	until := func(condition string) string {
-		return evaluate(`new Promise(done => { const look = setInterval(() => { if (` + condition +
-			`) { clearInterval(look); done(document.body.innerText) } }, 100) })`)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			text := evaluate(`(` + condition + `) + "|" + document.body.innerText`)
+			if strings.Contains(text, `"true|`) {
+				return text
+			}
+			select {
+			case <-ctx.Done():
+				t.Fatalf("%s never came about: %s", condition, text)
+			case <-tick.C:
+			}
+		}
 	}
 	until(`document.querySelectorAll("#book tr").length == 10 && !document.getElementById("buy").disabled`)
 	evaluate(`document.getElementById("buy").click()`)
