@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,7 +90,7 @@ func servePage(t *testing.T, env []string) (url string) {
 		t.Fatalf("build: %v\n%s", err, text)
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), path)
-	cmd.Env = append(env, "PAGE_LISTEN=127.0.0.1:0")
+	cmd.Env = slices.Concat(env, []string{"PAGE_LISTEN=127.0.0.1:0"})
 	return firstLine(t, cmd, cmd.StdoutPipe, `^ready (http.*)`)
 }
 
@@ -169,7 +170,7 @@ func attach(ctx context.Context, t *testing.T, tools, url string) *websocket.Con
 			if !strings.HasPrefix(tab.URL, url) {
 				continue
 			}
-			conn, _, err := websocket.Dial(ctx, tab.Socket, nil) //nolint:bodyclose // Dial closes it, its doc says
+			conn, _, err := websocket.Dial(ctx, tab.Socket, nil)
 			if err != nil {
 				t.Fatalf("connect to the browser's tab: %v", err)
 			}
