@@ -93,7 +93,7 @@ var inSource = regexp.MustCompile(`(?:Code: |newProblem\([^"\n]*|badRequest\(|to
 // against the list besides.
 func TestTheListOfErrorCodesIsComplete(t *testing.T) {
 	found := 0
-	for _, pattern := range []string{"internal/rest/*.go", "../executor/*.go", "../executor/internal/*/*.go"} {
+	for _, pattern := range []string{"internal/rest/*.go", "internal/view/*.go", "../executor/*.go", "../executor/internal/*/*.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"mime"
@@ -121,24 +122,26 @@ func (d dashboard) register(e *echo.Echo, s *server) {
 	for name := range d {
 		e.Match(both, "/"+name, serve(name))
 	}
-	e.RouteNotFound("/*", func(ctx echo.Context) error {
-		if !forPeople(ctx.Request()) {
-			return echo.ErrNotFound
-		}
-		return serve(indexFile)(ctx)
-	})
-	// A browser that is sent to /orders/x wants the page and not the order: only a navigation says so, and never a program.
+	index := serve(indexFile)
 	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(ctx echo.Context) error {
-			req := ctx.Request()
-			at := req.URL.Path
-			if req.Method == http.MethodGet && req.Header.Get("Sec-Fetch-Mode") == "navigate" && req.Header.Get("Sec-Fetch-Dest") == "document" &&
-				(at == "/orders" || strings.HasPrefix(at, "/orders/")) {
-				return serve(indexFile)(ctx)
+			if navigates(ctx.Request()) {
+				return index(ctx)
 			}
-			return next(ctx)
+			err := next(ctx)
+			if errors.Is(err, echo.ErrNotFound) && forPeople(ctx.Request()) {
+				return index(ctx)
+			}
+			return err
 		}
 	})
+}
+
+// navigates reports whether a browser is being sent to /orders/x: it wants the page and not the order. No program says so.
+func navigates(req *http.Request) bool {
+	at := req.URL.Path
+	return req.Method == http.MethodGet && req.Header.Get("Sec-Fetch-Mode") == "navigate" && req.Header.Get("Sec-Fetch-Dest") == "document" &&
+		(at == "/orders" || strings.HasPrefix(at, "/orders/"))
 }
 
 // forPeople reports whether a request for what is no route is a browser's for a place in the dashboard.
