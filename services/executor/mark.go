@@ -51,11 +51,7 @@ func (m *mark) keep(ctx context.Context, stored *atomic.Uint64) error {
 	for told := uint64(0); ; {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), bus.MarkEvery)
-			defer cancel()
-			if err := m.raise(last, stored.Load()); err != nil {
-				m.log.Warn("mark not raised at the end", "error", err)
-			}
+			m.end(context.WithoutCancel(ctx), stored.Load())
 			return ctx.Err()
 		case <-tick.C:
 		}
@@ -68,6 +64,15 @@ func (m *mark) keep(ctx context.Context, stored *atomic.Uint64) error {
 			continue // the next tick has another try
 		}
 		told = now
+	}
+}
+
+// end raises the mark a last time, while the process is stopping.
+func (m *mark) end(ctx context.Context, seq uint64) {
+	ctx, cancel := context.WithTimeout(ctx, bus.MarkEvery)
+	defer cancel()
+	if err := m.raise(ctx, seq); err != nil {
+		m.log.Warn("mark not raised at the end", "error", err)
 	}
 }
 
