@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -116,13 +115,13 @@ type book struct{ bids, asks *side }
 
 // side is in order, best first.
 type side struct {
-	sign   int64 // 1 for asks, -1 for bids
+	sign   int // 1 for asks, -1 for bids
 	levels []entry
 }
 
 type entry struct {
 	price, qty string
-	value      int64 // price times 10^12, times the sign
+	value      string // the price with all digits there can be, so that the order of texts is that of numbers
 }
 
 func newBook() *book { return &book{&side{sign: -1}, &side{sign: 1}} }
@@ -131,19 +130,20 @@ func (s *side) len() int { return len(s.levels) }
 
 func (b *book) set(s *side, price, qty string) {
 	whole, frac, _ := strings.Cut(price, ".")
-	v, err := strconv.ParseInt(whole+(frac + "000000000000")[:12], 10, 64)
-	if err != nil || len(strings.TrimRight(frac, "0")) > 12 {
+	const zeros = "00000000000000000000"
+	if len(whole) > len(zeros) {
 		panic("level " + price + " " + qty)
 	}
-	i, held := slices.BinarySearchFunc(s.levels, s.sign*v, func(e entry, v int64) int { return cmp.Compare(e.value, v) })
+	v := zeros[len(whole):] + whole + strings.TrimRight(frac, "0")
+	i, held := slices.BinarySearchFunc(s.levels, v, func(e entry, v string) int { return s.sign * cmp.Compare(e.value, v) })
 	switch gone := strings.Trim(qty, "0.") == ""; {
 	case gone && held:
 		s.levels = slices.Delete(s.levels, i, i+1)
 	case gone:
 	case held:
-		s.levels[i] = entry{price, qty, s.sign * v}
+		s.levels[i] = entry{price, qty, v}
 	default:
-		s.levels = slices.Insert(s.levels, i, entry{price, qty, s.sign * v})
+		s.levels = slices.Insert(s.levels, i, entry{price, qty, v})
 	}
 }
 
@@ -164,7 +164,7 @@ func (b *book) truncate(depth int) {
 }
 
 func (b *book) crossed() bool {
-	return b.bids.len() > 0 && b.asks.len() > 0 && -b.bids.levels[0].value >= b.asks.levels[0].value
+	return b.bids.len() > 0 && b.asks.len() > 0 && b.bids.levels[0].value >= b.asks.levels[0].value
 }
 
 func (b *book) checksum() uint32 {

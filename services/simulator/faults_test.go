@@ -97,8 +97,15 @@ func TestFaultsBefallTheNextMessageOfABook(t *testing.T) {
 		{"drop", func(b, d diff, _ string) bool { return d.U > b.Last+1 }},
 		{"repeat", func(b, d diff, _ string) bool { return d.Last != 0 && d.Last == b.Last }},
 		{"reorder", func(b, d diff, _ string) bool { return d.Last != 0 && d.Last < b.Last }},
-		{"cross", func(_, d diff, _ string) bool {
-			return len(d.Bids) > 0 && len(d.Asks) > 0 && number(t, d.Bids[0][0]) > number(t, d.Asks[0][0])
+		{"cross&count=20", func(_, d diff, _ string) bool { // a message of one side alone does not show it
+			for _, bid := range d.Bids {
+				for _, ask := range d.Asks {
+					if number(t, bid[0]) > number(t, ask[0]) {
+						return true
+					}
+				}
+			}
+			return false
 		}},
 		{"garbage", func(_, d diff, raw string) bool { return d.Last == 0 && !json.Valid([]byte(raw)) }},
 		{"huge", func(_, _ diff, raw string) bool { return len(raw) > 10<<20 }},
