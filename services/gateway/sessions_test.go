@@ -17,16 +17,16 @@ import (
 func TestAPIKeysDoWhatTheirScopesSayUntilTheyAreDeleted(t *testing.T) {
 	h := newHouse(t, nil)
 	token := h.user("alice")
-	make := func(scopes string) (id, key string) {
+	newKey := func(scopes string) (id, key string) {
 		a := h.post("/v1/api-keys", token, `{"name":"bot","scopes":`+scopes+`}`)
 		if a.Status != 201 {
 			t.Fatalf("create a key for %s: %d %s", scopes, a.Status, a.Body)
 		}
 		return a.field(t, "id").(string), a.field(t, "key").(string)
 	}
-	id, reader := make(`["read"]`)
-	_, trader := make(`["trade"]`)
-	_, both := make(`["read","trade"]`)
+	id, reader := newKey(`["read"]`)
+	_, trader := newKey(`["trade"]`)
+	_, both := newKey(`["read","trade"]`)
 	if a := h.get("/v1/api-keys", token); len(a.field(t, "keys").([]any)) != 3 || strings.Contains(string(a.Body), "hgk_") || strings.Contains(string(a.Body), "hash") {
 		t.Errorf("list: %s", a.Body)
 	}
@@ -80,7 +80,7 @@ func TestAPIKeysDoWhatTheirScopesSayUntilTheyAreDeleted(t *testing.T) {
 		t.Errorf("the deleted key: %d", a.Status)
 	}
 	for range 18 {
-		make(`["read"]`)
+		newKey(`["read"]`)
 	}
 	if a := h.post("/v1/api-keys", token, `{"name":"bot","scopes":["read"]}`); a.Status != 409 || a.field(t, "code") != "too_many_api_keys" {
 		t.Errorf("one too many: %d %s", a.Status, a.Body)

@@ -240,7 +240,7 @@ func (s *server) admit(op *operation) echo.MiddlewareFunc {
 			req := ctx.Request()
 			within, cancel := context.WithTimeout(req.Context(), requestTimeout)
 			defer cancel()
-			id, err := s.let(ctx, within, op)
+			id, err := s.let(within, ctx, op)
 			if err != nil {
 				return err
 			}
@@ -251,7 +251,7 @@ func (s *server) admit(op *operation) echo.MiddlewareFunc {
 }
 
 // let returns who calls, or why the request is not let in.
-func (s *server) let(ctx echo.Context, within context.Context, op *operation) (auth.Identity, error) {
+func (s *server) let(within context.Context, ctx echo.Context, op *operation) (auth.Identity, error) {
 	id, fault := s.identity(within, ctx.Request()) // of a public route a token only says whose limit it is
 	if err := s.count(ctx, op, id); err != nil {
 		return id, err

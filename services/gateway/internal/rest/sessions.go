@@ -115,7 +115,7 @@ func (s *server) events(op *operation) echo.HandlerFunc {
 	return func(ctx echo.Context) error {
 		within, cancel := context.WithTimeout(ctx.Request().Context(), requestTimeout)
 		defer cancel()
-		id, err := s.let(ctx, within, op)
+		id, err := s.let(within, ctx, op)
 		if err != nil {
 			return err
 		}
