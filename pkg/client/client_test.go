@@ -94,7 +94,10 @@ func TestACallIsRepeatedOnlyWhereThatIsSafe(t *testing.T) {
 			_, err := c.Amend(ctx, "t", client.Amendment{Quantity: &one})
 			return err
 		},
-		"key":      func(ctx context.Context, c *client.Client) error { _, err := c.CreateAPIKey(ctx, "bot"); return err },
+		"key": func(ctx context.Context, c *client.Client) error {
+			_, err := c.CreateAPIKey(ctx, "bot", client.ScopeRead)
+			return err
+		},
 		"register": func(ctx context.Context, c *client.Client) error { return c.Register(ctx, "me", "password") },
 		"cancel":   func(ctx context.Context, c *client.Client) error { _, err := c.Cancel(ctx, "t"); return err },
 	}

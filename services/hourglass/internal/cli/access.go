@@ -182,29 +182,31 @@ func (keysListCmd) Run(app *App) error {
 		func(keys []client.APIKey) error {
 			var rows [][]cell
 			for _, k := range keys {
-				rows = append(rows, []cell{text(k.ID), text(k.Name), text(clock(k.CreatedAt))})
+				rows = append(rows, []cell{text(k.ID), text(k.Name), text(joined(k.Scopes)), text(clock(k.CreatedAt))})
 			}
 			if len(rows) == 0 {
 				return app.printf("no keys; make one: hourglass keys create NAME\n")
 			}
-			return app.table([]string{"id", "name", "created"}, rows)
+			return app.table([]string{"id", "name", "scopes", "created"}, rows)
 		})
 }
 
 type keysCreateCmd struct {
-	Name string `arg:"" help:"What it is for."`
+	Name   string         `arg:"" help:"What it is for."`
+	Scopes []client.Scope `name:"scope" enum:"read,trade" default:"read,trade" help:"What it may do: read, trade, or both."`
 }
 
 func (keysCreateCmd) Help() string {
-	return `Example:
+	return `Examples:
 
-    hourglass keys create my-bot`
+    hourglass keys create my-bot
+    hourglass keys create dashboard --scope read`
 }
 
 // Run makes a key.
 func (c *keysCreateCmd) Run(app *App) error {
 	return look(app, func(ctx context.Context, sdk *client.Client) (client.APIKey, error) {
-		return sdk.CreateAPIKey(ctx, c.Name)
+		return sdk.CreateAPIKey(ctx, c.Name, c.Scopes...)
 	},
 		func(k client.APIKey) error {
 			app.note("keep it: it is not shown again. Use it with --token or HOURGLASS_TOKEN.")
@@ -219,7 +221,7 @@ type keysRevokeCmd struct {
 func (keysRevokeCmd) Help() string {
 	return `Example:
 
-    hourglass keys revoke 01J9ZK3T8M5Q4R7W2X6Y0ABCDE`
+    hourglass keys revoke 4nqzk3t5m5q4r7w2x6y2abcdef`
 }
 
 // Run revokes a key.
@@ -235,4 +237,12 @@ func (c *keysRevokeCmd) Run(app *App) error {
 		return app.encode(map[string]any{"id": c.ID, "revoked": true})
 	}
 	return app.printf("revoked %s\n", c.ID)
+}
+
+func joined(scopes []client.Scope) string {
+	words := make([]string, len(scopes))
+	for i, s := range scopes {
+		words[i] = string(s)
+	}
+	return strings.Join(words, ", ")
 }

@@ -12,8 +12,8 @@ from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from hourglass_client import (
-    AsyncClient, Changed, Client, Conflict, Exists, InvalidRequest, NotFound, Plain, StreamRefused, Subscription, Twap, Unauthorized,
-    Unreachable,
+    ApiError, AsyncClient, Changed, Client, Conflict, Exists, InvalidRequest, NotFound, Plain, StreamRefused, Subscription, Twap,
+    Unauthorized, Unreachable,
 )
 from hourglass_client.models import Book, build, parse_time
 from hourglass_client.stream import Lost, Place
@@ -185,6 +185,24 @@ class Platform(unittest.TestCase):
         self.assertEqual(c.report(token_id)["final"], False)
         self.assertEqual(c.cancel_all(), [token_id])
         self.assertEqual(c.order(token_id).status, "canceled")
+
+    def test_a_market_order_is_filled_at_once(self):
+        order = self.client.create_order(Plain("BTC-USDT", "buy", "0.01"))
+        events = list(self.client.follow(order.token_id))
+        done = self.client.order(order.token_id)
+        self.assertEqual((done.status, done.filled_quantity), ("filled", Decimal("0.01")))
+        self.assertEqual(sum(f.quantity for e in events for f in e.fills), Decimal("0.01"))
+
+    def test_a_key_does_what_its_scopes_say(self):
+        key = self.client.create_api_key("watcher", "read")
+        bot = Client(self.url, api_key=key.key)
+        self.assertTrue(bot.balance())
+        with self.assertRaises(ApiError):
+            bot.deposit("USDT", "1")
+        self.assertIn((key.id, ["read"], ""), [(k.id, k.scopes, k.key) for k in self.client.api_keys()])
+        self.client.revoke_api_key(key.id)
+        with self.assertRaises(Unauthorized):
+            bot.balance()
 
     def test_the_market_and_the_funds(self):
         c = self.client

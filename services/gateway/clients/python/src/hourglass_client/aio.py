@@ -96,8 +96,8 @@ class AsyncClient:
     async def api_keys(self) -> list[ApiKey]:
         return await asyncio.to_thread(self._sync.api_keys)
 
-    async def create_api_key(self, name: str) -> ApiKey:
-        return await asyncio.to_thread(self._sync.create_api_key, name)
+    async def create_api_key(self, name: str, *scopes: str) -> ApiKey:
+        return await asyncio.to_thread(self._sync.create_api_key, name, *scopes)
 
     async def revoke_api_key(self, key_id: str) -> None:
         await asyncio.to_thread(self._sync.revoke_api_key, key_id)

@@ -164,11 +164,11 @@ class Client:
 
     def api_keys(self) -> list[ApiKey]:
         """Lists the keys, without their secrets."""
-        return build(list[ApiKey], self._call("GET", "/api-keys", repeatable=True)["api_keys"])
+        return build(list[ApiKey], self._call("GET", "/api-keys", repeatable=True)["keys"])
 
-    def create_api_key(self, name: str) -> ApiKey:
-        """Makes a key; only this answer has its secret. It is sent once."""
-        return build(ApiKey, self._call("POST", "/api-keys", {"name": name}))
+    def create_api_key(self, name: str, *scopes: str) -> ApiKey:
+        """Makes a key with scopes, "read" or "trade" or both; only this answer has its secret. It is sent once."""
+        return build(ApiKey, self._call("POST", "/api-keys", {"name": name, "scopes": list(scopes)}))
 
     def revoke_api_key(self, key_id: str) -> None:
         self._call("DELETE", f"/api-keys/{quote(key_id, '')}", repeatable=True)

@@ -222,6 +222,7 @@ class ApiKey:
 
     id: str
     name: str
+    scopes: list[str] = field(default_factory=list)
     created_at: Optional[datetime] = None
     key: str = field(default="", repr=False)
 
