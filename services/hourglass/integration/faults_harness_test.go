@@ -185,7 +185,8 @@ func (s *stage) step(p *simulator.Picture) {
 	defer s.mu.Unlock()
 	k := key(p.Exchange, p.Symbol)
 	s.places[k] = [2]int{p.PriceDecimals, p.QtyDecimals}
-	list := append(s.truths[k], truth{p.At.UnixMilli(), h.Sum64(), [2][]simulator.Level{slices.Clone(p.Bids), slices.Clone(p.Asks)}})
+	list := s.truths[k]
+	list = append(list, truth{p.At.UnixMilli(), h.Sum64(), [2][]simulator.Level{slices.Clone(p.Bids), slices.Clone(p.Asks)}})
 	if old := len(list) - 1 - spelled; old >= 0 {
 		list[old].sides = [2][]simulator.Level{}
 	}
@@ -334,6 +335,5 @@ func (s *stage) place(k string) int {
 	return len(s.seen[k])
 }
 
-func live(b shown) bool    { return b.state == "live" }
 func notLive(b shown) bool { return b.state != "live" }
 func sure(b shown) bool    { return b.state == "live" && b.verdict == "same" }
