@@ -175,6 +175,7 @@ type Fill struct {
 	// they came to behind the queue.
 	Maker      bool             `json:"maker,omitempty"`
 	LevelPrice *decimal.Decimal `json:"level_price,omitempty"`
+	TradeID    string           `json:"trade_id,omitempty"` // the exchange's, of the trade that did it
 	// Mid and Touch are the mid and the best displayed far price over the usable exchanges at the fill, from which the
 	// report tells timing, spread and depth apart. Mid is the last known one where a side was empty.
 	Mid   *decimal.Decimal `json:"mid,omitempty"`
@@ -215,5 +216,5 @@ const (
 	EndUser          = "user"
 	EndAmendedFilled = "amended_to_filled"
 	EndImmediate     = "immediate"  // what a plain order could not have at once was given up
-	EndNotPlaced     = "not_placed" // a limit order did not come to rest: its exchange, or the executor, was down
+	EndNotPlaced     = "not_placed" // a limit order did not come to rest: its exchange, or the executor, was down, or less than a step was left
 )

@@ -97,6 +97,9 @@ type Resting struct {
 	// Ahead is what the book showed at the price when the order joined it: so much must trade there before the order does,
 	// as nobody before it is taken to have left.
 	Ahead decimal.Decimal `json:"ahead"`
+	// Hidden is set where the price lay behind the levels that the book publishes: trades at it count for nothing until it
+	// comes into sight, and Ahead is what the book shows then.
+	Hidden bool `json:"hidden,omitempty"`
 	// Matched is what trades have given it since; what a book that reached it gave is not in it.
 	Matched decimal.Decimal `json:"matched"`
 }

@@ -31,6 +31,8 @@ const (
 	// The taker fees, in basis points, of a spot account without volume, rounded up where pairs differ. They are the
 	// exchanges' to change, and depend on the account's tier: HOURGLASS_TAKER_FEES_BPS names those that are known better.
 	defaultFees = "binance=10,binance_tr=20,binance_us=60,bitstamp=40,bybit=10,coinbase=120,gateio=20,gemini=40,kraken=40,kucoin=10,okx=10"
+	// The maker fees of the same accounts where they are below the taker fees: HOURGLASS_MAKER_FEES_BPS names others.
+	defaultMakerFees = "binance_us=40,bitstamp=30,coinbase=60,gemini=20,kraken=25,okx=8"
 )
 
 // ParseConfig reads the configuration from the environment and names every fault of it.
@@ -86,7 +88,31 @@ func parseProfile(l *daemon.Lookup) order.Profile {
 		l.Fault("HOURGLASS_TAKER_FEES_BPS", err)
 	}
 	maps.Copy(p.TakerFeeBps, fees) // exchanges that are not named keep their defaults
+	p.MakerFeeBps = parseMakerFees(l, p.TakerFeeBps)
 	return p
+}
+
+// parseMakerFees reads what a resting order pays: what is named, else the default, which is never above the taker's fee.
+func parseMakerFees(l *daemon.Lookup, takers map[market.Exchange]decimal.Decimal) map[market.Exchange]decimal.Decimal {
+	const key = "HOURGLASS_MAKER_FEES_BPS"
+	out := maps.Clone(takers)
+	defaults, err := parseFees(defaultMakerFees)
+	if err != nil {
+		l.Fault(key, err)
+	}
+	for e, fee := range defaults {
+		if taker, known := takers[e]; known {
+			out[e] = fee.Min(taker)
+		}
+	}
+	if text := l.String(key, ""); text != "" {
+		named, err := parseFees(text)
+		if err != nil {
+			l.Fault(key, err)
+		}
+		maps.Copy(out, named)
+	}
+	return out
 }
 
 // parseScope reads who finds a level emptied by whom.

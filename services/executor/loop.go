@@ -106,6 +106,9 @@ func (l *loop) run(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := l.meet(ctx); err != nil {
+			return err
+		}
 		timer.Reset(l.sleep(time.Now()))
 	}
 }
@@ -167,12 +170,25 @@ func (l *loop) due(ctx context.Context) error {
 	return nil
 }
 
-// advance commits what is due on an account, one event after the other, and sets its next wake-up.
+// meet advances the accounts whose orders at rest the market has met; others cost nothing here.
+func (l *loop) meet(ctx context.Context) error {
+	for _, id := range l.market.Met() {
+		if err := l.advance(ctx, id, l.accounts[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// advance commits what has met an account or is due on it, one event after the other, and sets its next wake-up.
 func (l *loop) advance(ctx context.Context, id order.AccountID, a *owned) error {
 	for more := true; more && !a.broken; {
 		more = false
 		err := l.commit(ctx, id, a, func(at time.Time) (order.Event, bool) {
-			e, ok := a.state.Due(at, l.market)
+			e, ok := a.state.Match(at, l.market)
+			if !ok {
+				e, ok = a.state.Due(at, l.market)
+			}
 			more = more || ok
 			return e, ok
 		})

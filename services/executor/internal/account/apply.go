@@ -44,7 +44,7 @@ func (s *State) fold(e *order.Event) error {
 		return nil
 	case order.OrderAccepted:
 		return s.accept(e)
-	case order.OrderStarted, order.SliceDecided, order.SliceArrived, order.OrderPaused, order.OrderResumed, order.OrderAmended,
+	case order.OrderStarted, order.SliceDecided, order.SliceArrived, order.OrderMatched, order.OrderPaused, order.OrderResumed, order.OrderAmended,
 		order.OrderEnded, order.OrderReported:
 	default:
 		return fmt.Errorf("event %s: type %.40q: %w", e.ID, string(e.Type), ErrEvent)
@@ -53,8 +53,12 @@ func (s *State) fold(e *order.Event) error {
 	if w == nil || e.Order == nil || e.Order.ID != e.OrderID {
 		return fmt.Errorf("event %s: order %.40q: %w", e.ID, string(e.OrderID), ErrEvent)
 	}
+	rested := w.Order.Resting != nil
 	if err := w.Fold(e); err != nil {
 		return fmt.Errorf("%w: %w", ErrEvent, err)
+	}
+	if rested || w.Order.Resting != nil {
+		s.rest(w, rested)
 	}
 	s.Memory.Remember(w, e.Fills)
 	if e.Type == order.OrderReported {

@@ -55,8 +55,8 @@ func (s *State) answer(cmd *order.Command, at time.Time, m *twap.Market) (order.
 	case w.Order.Status.Ended():
 		return order.Event{}, conflict("order_ended", "the order has ended: "+string(w.Order.Status))
 	}
-	if w.Order.TimeInForce != "" && cmd.Type != order.Cancel {
-		return order.Event{}, conflict("immediate_order", "the order has gone to the market; it can be canceled, nothing else")
+	if refused := plainRefusal(w, cmd.Type); refused != nil {
+		return order.Event{}, refused
 	}
 	switch cmd.Type {
 	case order.Cancel:
@@ -186,7 +186,7 @@ func (s *State) check(p *order.Params, plain *order.Plain, at time.Time, m *twap
 	if p == nil {
 		return nil, nil, invalid("validation_failed", "twap", "is missing")
 	}
-	if faults := p.Validate(at); len(faults) > 0 {
+	if faults := p.Validate(at); plain == nil && len(faults) > 0 { // a plain order's own are checked, and bounded otherwise
 		return nil, nil, &order.Rejection{
 			Kind: order.Invalid, Code: "validation_failed", Detail: faults[0].Field + ": " + faults[0].Detail, Errors: faults,
 		}
@@ -244,7 +244,11 @@ func (s *State) amend(w *twap.Work, a *order.Amendment, sc *twap.Scene) (order.E
 	case a.IfVersion != 0 && a.IfVersion != w.Order.Version:
 		return order.Event{}, &order.Rejection{Kind: order.Changed, Code: "version_mismatch", Detail: "the order has changed since"}
 	}
-	plan, refused := w.Amend(a, sc)
+	work := w.Amend
+	if w.Order.TimeInForce == order.GTC {
+		work = w.Restate
+	}
+	plan, refused := work(a, sc)
 	if refused != nil {
 		return order.Event{}, refused
 	}

@@ -160,6 +160,11 @@ func (s *State) landed(w *twap.Work, sc *twap.Scene) (order.Event, error) {
 	if !o.Status.Ended() && o.RemainingQuantity.IsZero() {
 		o.Status, o.Reason, o.EndedAt = order.Filled, order.EndFilled, sc.At
 	}
+	if !o.Status.Ended() {
+		if o.Resting = w.Rest(sc, &slice, o.RemainingQuantity); o.Resting != nil {
+			trim(w, &entry, o)
+		}
+	}
 	if o.Status.Ended() && slice.Status != order.SliceSent && w.Last(&slice) {
 		release(&entry, o, decimal.Decimal{})
 	}
@@ -202,6 +207,8 @@ func (s *State) end(w *twap.Work, sc *twap.Scene) order.Event {
 		o.Reason = order.EndMissed
 	case w.Immediate():
 		o.Reason = order.EndImmediate
+	case w.Unplaced():
+		o.Reason = order.EndNotPlaced
 	}
 	return s.ended(w, o, string(o.ID)+"-ended", sc)
 }
@@ -212,6 +219,7 @@ func (s *State) ended(w *twap.Work, o *order.Order, id string, sc *twap.Scene) o
 	if err != nil {
 		keep = o.Reserved.Amount
 	}
+	o.Resting = nil
 	var entry ledger.Entry
 	release(&entry, o, keep)
 	e := s.about(o, order.OrderEnded, id, sc.At)

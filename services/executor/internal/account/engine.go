@@ -32,7 +32,8 @@ func NewEngine(id order.AccountID, cfg *Config) *Engine {
 
 // Step takes one input, stamped by the caller, and returns the events that follow from it, carried out. The input is nil
 // when only time has passed. What was due before the instant is done first, each at its own time; what is due at the
-// instant itself waits for a Step without an input, so that all that happens at one instant comes before it. An error
+// instant itself waits for a Step without an input, so that all that happens at one instant comes before it; an
+// order at rest is met by a book or a trade at once. An error
 // would mean that the account refuses its own decision, after which the engine is of no use.
 func (e *Engine) Step(at time.Time, in *Input) ([]order.Event, error) {
 	var out []order.Event
@@ -50,8 +51,9 @@ func (e *Engine) Step(at time.Time, in *Input) ([]order.Event, error) {
 		}
 		out = append(out, ev)
 	}
-	if in == nil {
-		return out, nil
+	out, err := e.meet(at, out) // orders that have just come to rest are met from now on
+	if in == nil || err != nil {
+		return out, err
 	}
 	switch {
 	case in.Book != nil:
@@ -70,7 +72,21 @@ func (e *Engine) Step(at time.Time, in *Input) ([]order.Event, error) {
 		}
 		out = append(out, ev)
 	}
-	return out, nil
+	return e.meet(at, out)
+}
+
+// meet carries out what has met the orders at rest.
+func (e *Engine) meet(at time.Time, out []order.Event) ([]order.Event, error) {
+	for {
+		ev, ok := e.State.Match(at, e.Market)
+		if !ok {
+			return out, nil
+		}
+		if err := e.carryOut(&ev); err != nil {
+			return out, err
+		}
+		out = append(out, ev)
+	}
 }
 
 // Wake is when to call Step again although nothing has happened; false if never.

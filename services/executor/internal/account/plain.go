@@ -8,7 +8,7 @@ import (
 )
 
 // createPlain accepts an order that goes to the market at once: a schedule of one slice, due now, of which what cannot be
-// had is given up.
+// had is given up, or rests.
 func (s *State) createPlain(p *order.Plain, at time.Time, m *twap.Market) (order.Event, *order.Rejection) {
 	params, refused := plainParams(p, at)
 	if refused != nil {
@@ -36,9 +36,22 @@ func plainParams(p *order.Plain, at time.Time) (*order.Params, *order.Rejection)
 			Kind: order.Invalid, Code: "validation_failed", Detail: faults[0].Field + ": " + faults[0].Detail, Errors: faults,
 		}
 	}
-	if p.TimeInForce == order.GTC {
-		return nil, invalid("resting_unsupported", "time_in_force", "orders cannot rest on this server: ioc or fok")
-	}
 	params := p.Params()
 	return &params, nil
+}
+
+// plainRefusal says why a plain order cannot be commanded so: what is on its way can only be canceled, what rests can be
+// amended too. Of other orders it says nothing.
+func plainRefusal(w *twap.Work, command order.CommandType) *order.Rejection {
+	switch {
+	case w.Order.TimeInForce == "" || command == order.Cancel:
+		return nil
+	case w.Order.TimeInForce != order.GTC:
+		return conflict("immediate_order", "the order has gone to the market; it can be canceled, nothing else")
+	case command != order.Amend:
+		return conflict("immediate_order", "a limit order can be amended and canceled, nothing else")
+	case w.Order.Resting == nil:
+		return conflict("immediate_order", "the order is on its way to the market; it can be amended once it rests")
+	}
+	return nil
 }

@@ -15,11 +15,7 @@ import (
 func counter(t *testing.T) *account.Engine {
 	t.Helper()
 	d := decimal.MustParse
-	profile := account.StandardProfile()
-	profile.TakerFeeBps = map[market.Exchange]decimal.Decimal{"binance": d("10"), "kraken": d("20")}
-	e := account.NewEngine(owner, &account.Config{
-		Profile: profile, Opening: []order.Amount{{Asset: "BTC", Amount: d("5")}, {Asset: "USDT", Amount: d("1000")}},
-	})
+	e := account.NewEngine(owner, counterConfig())
 	for _, x := range []market.Exchange{"binance", "kraken"} {
 		e.Market.SetInstruments(x, []market.Instrument{{
 			Exchange: x, Symbol: pair, Status: market.Trading, PriceTick: d("0.5"), QuantityStep: d("0.1"), MinQuantity: d("0.1"),
@@ -29,6 +25,16 @@ func counter(t *testing.T) *account.Engine {
 	feed(t, e, epoch, &account.Input{Book: ladder("binance", "99", "3", "100", "1", "101", "1")})
 	feed(t, e, epoch, &account.Input{Book: ladder("kraken", "98", "9", "102", "3")})
 	return e
+}
+
+func counterConfig() *account.Config {
+	d := decimal.MustParse
+	profile := account.StandardProfile()
+	profile.TakerFeeBps = map[market.Exchange]decimal.Decimal{"binance": d("10"), "kraken": d("20")}
+	profile.MakerFeeBps = map[market.Exchange]decimal.Decimal{"binance": d("4")}
+	return &account.Config{
+		Profile: profile, Opening: []order.Amount{{Asset: "BTC", Amount: d("5")}, {Asset: "USDT", Amount: d("1000")}},
+	}
 }
 
 // ladder is a live book of one bid and some asks: price and quantity in turn.
@@ -156,7 +162,6 @@ func TestAPlainOrderIsRefusedByField(t *testing.T) {
 		"a limit order without a price": {order.Plain{Side: market.Buy, Type: order.Limit, Quantity: one, TimeInForce: order.IOC}, "validation_failed", "price"},
 		"a price off the tick":          {order.Plain{Side: market.Buy, Type: order.Limit, Quantity: one, TimeInForce: order.IOC, Price: limitAt("100.3")}, "validation_failed", "price"},
 		"a quantity off the lot":        {order.Plain{Side: market.Buy, Type: order.Market, Quantity: decimal.MustParse("0.15")}, "validation_failed", "quantity"},
-		"an order that would rest":      {order.Plain{Side: market.Buy, Type: order.Limit, Quantity: one, Price: limitAt("100")}, "resting_unsupported", "time_in_force"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

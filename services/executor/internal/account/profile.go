@@ -29,11 +29,11 @@ func (c *Config) profile(preset string) (order.Profile, error) {
 		return c.Profile, nil
 	}
 	p := StandardProfile()
-	p.Preset, p.TakerFeeBps = preset, c.Profile.TakerFeeBps
+	p.Preset, p.TakerFeeBps, p.MakerFeeBps = preset, c.Profile.TakerFeeBps, c.Profile.MakerFeeBps
 	switch preset {
 	case Standard:
 	case Frictionless:
-		p.LatencyMS, p.LiquidityMemoryMS, p.TakerFeeBps = 0, 0, nil
+		p.LatencyMS, p.LiquidityMemoryMS, p.TakerFeeBps, p.MakerFeeBps = 0, 0, nil, nil
 	case Thin:
 		p.VisibleShare, p.LiquidityMemoryMS = decimal.New(5, 1), 120_000
 	case Harsh:

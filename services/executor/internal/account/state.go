@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/order"
@@ -56,6 +57,8 @@ type State struct {
 	wake    time.Time
 	resumed time.Time
 	leaving []*twap.Work // reported since the last Due, which lets them go
+	resting []*twap.Work // at rest, the first to come first
+	moved   []*twap.Work // whose place at rest has changed since the last Match, which tells the market
 	rejoin  bool         // after a restart the orders have yet to follow their benchmarks
 }
 
@@ -95,6 +98,9 @@ func Restore(snapshot []byte, cfg *Config) (*State, error) {
 			return nil, fmt.Errorf("restore account %s: %w", s.ID, err)
 		}
 		s.byID[w.Order.ID] = w
+		if w.Order.Resting != nil {
+			s.rest(w, false)
+		}
 	}
 	for _, c := range s.Commands {
 		s.folded[c.ID] = true
@@ -150,6 +156,7 @@ func (s *State) Wake() (time.Time, bool) { return s.wake, s.agenda.Len() > 0 || 
 // was on its way is closed without a fill. It records nothing; Due then has the events.
 func (s *State) Resume(at time.Time) {
 	s.resumed, s.rejoin = at.UTC().Round(0), true
+	s.moved = slices.Clone(s.resting)
 	s.replanAll()
 }
 

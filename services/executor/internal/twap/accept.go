@@ -119,16 +119,22 @@ func (r *Request) order(set []market.Instrument) order.Order {
 	for i := range set {
 		o.Exchanges = append(o.Exchanges, set[i].Exchange)
 	}
-	o.Profile = usable(only(o.Profile, o.Exchanges))
+	o.Profile = usable(only(o.Profile, o.Exchanges, o.TimeInForce == order.GTC))
 	return o
 }
 
-// only keeps of a profile what concerns some exchanges.
-func only(p order.Profile, exchanges []market.Exchange) order.Profile {
-	fees, latencies := p.TakerFeeBps, p.LatencyMSBy
-	p.TakerFeeBps, p.LatencyMSBy = map[market.Exchange]decimal.Decimal{}, nil
+// only keeps of a profile what concerns some exchanges; the maker fees where the order may rest.
+func only(p order.Profile, exchanges []market.Exchange, maker bool) order.Profile {
+	fees, makers, latencies := p.TakerFeeBps, p.MakerFeeBps, p.LatencyMSBy
+	p.TakerFeeBps, p.MakerFeeBps, p.LatencyMSBy = map[market.Exchange]decimal.Decimal{}, nil, nil
 	for _, e := range exchanges {
 		p.TakerFeeBps[e] = fees[e]
+		if fee, ok := makers[e]; ok && maker {
+			if p.MakerFeeBps == nil {
+				p.MakerFeeBps = map[market.Exchange]decimal.Decimal{}
+			}
+			p.MakerFeeBps[e] = fee
+		}
 		if ms, ok := latencies[e]; ok {
 			if p.LatencyMSBy == nil {
 				p.LatencyMSBy = map[market.Exchange]int64{}

@@ -178,7 +178,7 @@ func (w *Work) Holding() (decimal.Decimal, error) {
 			case child.Limit == nil:
 				sum = c.Add(sum, child.Cost)
 			default:
-				price := c.Mul(*child.Limit, feeFactor(market.Buy, w.Order.Profile.TakerFeeBps[child.Exchange]))
+				price := c.Mul(*child.Limit, feeFactor(market.Buy, w.feeBound(child.Exchange)))
 				sum = c.Add(sum, c.Mul(child.Quantity, price))
 			}
 		}

@@ -112,6 +112,10 @@ func (w *Work) send(sc *Scene, s *order.Slice, seen touch, out want) {
 		route = w.whole
 	}
 	parts := route(k, out.wanted, budget)
+	if w.rests() {
+		w.sendResting(sc, s, k, parts, out.wanted)
+		return
+	}
 	if parts.short {
 		s.LimitedBy = byFunds
 	}
@@ -127,6 +131,11 @@ func (w *Work) send(sc *Scene, s *order.Slice, seen touch, out want) {
 	default:
 		s.Reason = order.InsufficientDepth
 	}
+	w.launch(sc, s, k, parts)
+}
+
+// launch makes a child of each share.
+func (w *Work) launch(sc *Scene, s *order.Slice, k *walker, parts split) {
 	for _, part := range parts.shares {
 		c := &k.cursors[part.cursor]
 		s.Children = append(s.Children, order.Child{

@@ -41,7 +41,7 @@ func (w *Work) Fold(e *order.Event) error {
 	switch e.Type {
 	case order.OrderStarted:
 		w.Started, w.Estimate = true, e.Report
-	case order.SliceDecided, order.SliceArrived:
+	case order.SliceDecided, order.SliceArrived, order.OrderMatched:
 		if err := w.place(e); err != nil {
 			return err
 		}
@@ -58,7 +58,8 @@ func (w *Work) Fold(e *order.Event) error {
 	return nil
 }
 
-// place puts a slice in its place: behind the last when it is decided, over itself when something of it arrives.
+// place puts a slice in its place: behind the last when it is decided or a resting order was met, over itself when something
+// of it arrives.
 func (w *Work) place(e *order.Event) error {
 	if e.Slice == nil {
 		return fmt.Errorf("event %s: no slice", e.ID)
@@ -77,6 +78,12 @@ func (w *Work) place(e *order.Event) error {
 		if s.Status != order.SliceSent {
 			w.flight = slices.DeleteFunc(w.flight, func(j int) bool { return j == i })
 		}
+		return nil
+	}
+	if e.Type == order.OrderMatched && i == len(w.Slices) && i == len(w.Schedule) && i > 0 {
+		w.Slices = append(w.Slices, s)
+		w.Schedule = append(slices.Clip(w.Schedule), order.Planned{K: s.K, DueAt: s.DueAt})
+		w.planned = append(w.planned, w.planned[i-1])
 		return nil
 	}
 	return fmt.Errorf("event %s: slice %d follows %d of %d", e.ID, s.K, len(w.Slices), len(w.Schedule))

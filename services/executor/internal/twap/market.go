@@ -25,7 +25,9 @@ type Market struct {
 	sources     map[market.Symbol][]*source // by exchange
 	series      map[market.Symbol][]*series // in the order of their first use
 	followers   map[order.ID]*follower
-	prune       int // how many followers there may be before those whose time is over are looked for
+	queues      map[order.ID]place       // of resting orders
+	met         map[order.AccountID]bool // whose resting orders something has met
+	prune       int                      // how many followers there may be before those whose time is over are looked for
 }
 
 // source is one exchange's book of one symbol.
@@ -38,6 +40,7 @@ type source struct {
 	spare    [2][]int64   // the arrays before, to be used again
 	tape     tape
 	series   []*series // those it is part of
+	queues   []*queue  // the orders that rest at it, in the order of queue.compare
 }
 
 // NewMarket returns a market of which nothing is known yet.
@@ -47,6 +50,8 @@ func NewMarket() *Market {
 		sources:     map[market.Symbol][]*source{},
 		series:      map[market.Symbol][]*series{},
 		followers:   map[order.ID]*follower{},
+		queues:      map[order.ID]place{},
+		met:         map[order.AccountID]bool{},
 		prune:       1024,
 	}
 }
@@ -87,6 +92,7 @@ func (m *Market) Book(at time.Time, b *market.Book) {
 	}
 	if b.State == market.Live {
 		s.take(at.UnixMilli(), b)
+		m.shown(s)
 	}
 	s.changed(at)
 }
@@ -105,6 +111,7 @@ func (m *Market) Lose() {
 func (m *Market) Trade(at time.Time, t *market.Trade) {
 	s := m.source(t.Exchange, t.Symbol)
 	s.tape.add(at.UnixMilli(), t.Price, t.Quantity)
+	m.printed(s, t)
 	if heard := t.ReceivedAt; !heard.IsZero() {
 		s.hear(heard)
 	} else {

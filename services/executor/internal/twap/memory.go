@@ -75,8 +75,15 @@ func (m *Memory) Remember(w *Work, fills []order.Fill) {
 		if err != nil || steps <= 0 {
 			continue // an event of another build: better no memory than a wrong one
 		}
+		price := f.Price
+		switch {
+		case f.LevelPrice != nil:
+			price = *f.LevelPrice // a resting order pays its own price for what the level had
+		case f.Maker:
+			continue // a trade gave it, no level did
+		}
 		t := Taken{
-			Exchange: f.Exchange, Symbol: w.Order.Symbol, Side: f.Side, Price: f.Price, Steps: steps,
+			Exchange: f.Exchange, Symbol: w.Order.Symbol, Side: f.Side, Price: price, Steps: steps,
 			At: f.At, ForMS: forMS, Order: w.Order.ID,
 		}
 		m.index()

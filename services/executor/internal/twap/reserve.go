@@ -13,7 +13,8 @@ const reserveDecimals = 8
 var unboundedBps = decimal.New(500, 0)
 
 // Reservation is what an order sets aside for a quantity: a sell the quantity itself; a buy its worth at the limit, or at
-// the most that the slippage bound allows above the reference price, with the highest fee of its exchanges.
+// the most that the slippage bound allows above the reference price, with the highest fee of its exchanges, a resting order's
+// maker fee too.
 func (w *Work) Reservation(quantity, reference decimal.Decimal) (order.Amount, error) {
 	if w.Order.Side == market.Sell {
 		return order.Amount{Asset: w.Order.Symbol.Base(), Amount: quantity}, nil
@@ -30,7 +31,7 @@ func (w *Work) Reservation(quantity, reference decimal.Decimal) (order.Amount, e
 	}
 	fee := decimal.Decimal{}
 	for _, e := range w.Order.Exchanges {
-		fee = fee.Max(w.Order.Profile.TakerFeeBps[e])
+		fee = fee.Max(w.feeBound(e))
 	}
 	amount := c.Mul(c.Mul(quantity, price), feeFactor(market.Buy, fee))
 	if err := c.Err(); err != nil {

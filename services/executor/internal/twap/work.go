@@ -198,7 +198,7 @@ func (w *Work) Next(resumed time.Time) (time.Time, Step, bool) {
 	case left:
 		consider(w.Schedule[i].DueAt, Cut)
 	case w.Flying():
-	case w.Immediate(): // it has had its answer
+	case w.Immediate(), w.Unplaced(): // it has had its answer
 		consider(w.Slices[len(w.Slices)-1].DecidedAt, Close)
 	default:
 		consider(w.Order.EndsAt, Close)
@@ -209,6 +209,15 @@ func (w *Work) Next(resumed time.Time) (time.Time, Step, bool) {
 // Immediate reports whether the order gives up what it cannot have at once.
 func (w *Work) Immediate() bool {
 	return w.Order.TimeInForce == order.IOC || w.Order.TimeInForce == order.FOK
+}
+
+// rests reports whether the order waits at its price for what it cannot have at once.
+func (w *Work) rests() bool { return w.Order.TimeInForce == order.GTC }
+
+// Unplaced reports whether the order was to rest and does not, once what was on its way has arrived.
+func (w *Work) Unplaced() bool {
+	_, left := w.undecided()
+	return w.rests() && w.Order.Resting == nil && !left && !w.Flying()
 }
 
 // Missed reports whether the window ended while the executor was away.
@@ -225,7 +234,7 @@ func (w *Work) Shed() { w.Slices, w.Schedule, w.planned, w.Estimate = nil, nil, 
 // closes is the end of the time that the report is about: that of the window, or when the order was canceled. A plain
 // order has no window to be compared with once it has its answer.
 func (w *Work) closes() time.Time {
-	early := w.Order.Status == order.Canceled || w.Order.Status.Ended() && w.Immediate()
+	early := w.Order.Status == order.Canceled || w.Order.Status.Ended() && w.Order.TimeInForce != ""
 	if early && w.Order.EndedAt.Before(w.Order.EndsAt) {
 		return w.Order.EndedAt
 	}
