@@ -215,6 +215,7 @@ const (
 	EndMissed        = "missed_end"
 	EndUser          = "user"
 	EndAmendedFilled = "amended_to_filled"
-	EndImmediate     = "immediate"  // what a plain order could not have at once was given up
-	EndNotPlaced     = "not_placed" // a limit order did not come to rest: its exchange, or the executor, was down, or less than a step was left
+	EndImmediate     = "immediate" // what a plain order could not have at once was given up
+	// The rest of a limit order could not wait: its exchange, or the executor, was down, or less than a step was left.
+	EndNotPlaced = "not_placed"
 )

@@ -94,8 +94,8 @@ type Resting struct {
 	Exchange market.Exchange `json:"exchange"`
 	Price    decimal.Decimal `json:"price"`
 	Since    time.Time       `json:"since"`
-	// Ahead is what the book showed at the price when the order joined it: so much must trade there before the order does,
-	// as nobody before it is taken to have left.
+	// Ahead is what the book showed at the price when the order joined it, less what has traded there up to the order's last
+	// event: so much must trade there before the order does, as nobody before it is taken to have left.
 	Ahead decimal.Decimal `json:"ahead"`
 	// Hidden is set where the price lay behind the levels that the book publishes: trades at it count for nothing until it
 	// comes into sight, and Ahead is what the book shows then.

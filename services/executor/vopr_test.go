@@ -158,6 +158,10 @@ func (w *world) pass(d time.Duration) {
 			Exchange: "binance", Symbol: btc, Seq: w.books, State: market.Live, ReceivedAt: at, AliveAt: at,
 			Bids: level(59_999 - spread), Asks: level(60_001 + spread),
 		})
+		wr.market.Trade(at, &market.Trade{
+			Exchange: "binance", Symbol: btc, ID: strconv.FormatUint(w.books, 10), TakerSide: market.Sell, ReceivedAt: at,
+			Price: decimal.New(int64(59_960+w.rng.IntN(80)), 0), Quantity: decimal.New(int64(1+w.rng.IntN(9)), 1),
+		})
 	}
 }
 
@@ -171,7 +175,16 @@ func (w *world) command() {
 	cmd := order.Command{ID: fmt.Sprintf("c%d", n), Account: ann}
 	token := fmt.Sprintf("t%d", w.rng.IntN(4))
 	cmd.OrderID = order.NewID(ann, token)
-	switch w.rng.IntN(6) {
+	switch w.rng.IntN(8) {
+	case 6:
+		p := order.Plain{TokenID: token, Symbol: btc, Side: market.Buy, Type: order.Limit, Quantity: decimal.New(int64(1+w.rng.IntN(30)), 1)}
+		price := decimal.New(int64(59_960+w.rng.IntN(60)), 0)
+		p.Price = &price
+		p.SetDefaults()
+		cmd.Type, cmd.Plain = order.CreatePlain, &p
+	case 7:
+		quantity := decimal.New(int64(1+w.rng.IntN(30)), 1)
+		cmd.Type, cmd.Amend = order.Amend, &order.Amendment{Quantity: &quantity}
 	case 0:
 		cmd.Type = order.Pause
 	case 1:
@@ -258,7 +271,10 @@ func (w *world) act(wr *writer) error {
 		}
 		return w.write(wr, &e)
 	}
-	e, ok := wr.state.Due(at, wr.market)
+	e, ok := wr.state.Match(at, wr.market)
+	if !ok {
+		e, ok = wr.state.Due(at, wr.market)
+	}
 	if !ok {
 		return nil
 	}
@@ -312,7 +328,7 @@ func (w *world) check() error {
 		}
 	}
 	for _, o := range s.Orders() {
-		if o.Quantity.Less(o.FilledQuantity) || !o.Status.Ended() && o.Status != order.Paused || o.Status.Ended() && !o.Reserved.Amount.IsZero() {
+		if o.Quantity.Less(o.FilledQuantity) || !o.Status.Ended() && o.Status != order.Paused && o.Resting == nil || o.Status.Ended() && !o.Reserved.Amount.IsZero() {
 			return fmt.Errorf("order %s is %s with %s of %s filled and %s held", o.ID, o.Status, o.FilledQuantity, o.Quantity, o.Reserved.Amount)
 		}
 	}

@@ -145,15 +145,35 @@ func fair(t tb, ev *order.Event, f *order.Fill, taken map[string]decimal.Decimal
 			t.Fatalf("child got %s of %s", child.Filled, child.Quantity)
 		}
 	}
+	atRest(t, ev, f)
 	if f.Quantity.Sign() <= 0 || c.Add(f.Quantity, f.Remembered).Cmp(f.Displayed) > 0 {
 		t.Fatalf("fill %s: %s and %s before of %s", f.ID, f.Quantity, f.Remembered, f.Displayed)
 	}
 	if ev.Order.Profile.LiquidityMemoryMS == 0 || ev.Order.Profile.MemoryScope == "order" {
 		return
 	}
-	key := string(f.Exchange) + string(f.Side) + f.Price.String() + f.At.String()
+	price := f.Price
+	if f.LevelPrice != nil {
+		price = *f.LevelPrice
+	}
+	key := string(f.Exchange) + string(f.Side) + price.String() + f.At.String() + f.TradeID
 	if taken[key] = c.Add(taken[key], f.Quantity); taken[key].Cmp(f.Displayed) > 0 {
 		t.Fatalf("at %s %s were taken of %s", key, taken[key], f.Displayed)
+	}
+}
+
+// atRest checks that an order at rest was met at its own price by something better, and by nothing that was not.
+func atRest(t tb, ev *order.Event, f *order.Fill) {
+	t.Helper()
+	if f.Maker != (ev.Type == order.OrderMatched) {
+		t.Fatalf("fill %s of %s: maker %t", f.ID, ev.Type, f.Maker)
+	}
+	if !f.Maker {
+		return
+	}
+	limit := ev.Order.LimitPrice
+	if worse(f.Side, f.Price, *limit) || f.LevelPrice != nil && worse(f.Side, *f.LevelPrice, f.Price) || (f.LevelPrice == nil) == (f.TradeID == "") {
+		t.Fatalf("fill %s at %s, limit %s, met by %v or trade %q", f.ID, f.Price, limit, f.LevelPrice, f.TradeID)
 	}
 }
 

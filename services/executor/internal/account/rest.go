@@ -16,15 +16,18 @@ import (
 // tells the market where orders rest, so it must be called whenever events were applied, before more of the market comes
 // in: what the market brings before that meets nobody.
 func (s *State) Match(at time.Time, m *twap.Market) (order.Event, bool) {
-	for _, w := range s.moved {
+	for _, w := range s.moved { // each to its own place, so the order does not show
 		w.Queue(m, s.ID)
 	}
-	s.moved = s.moved[:0]
+	clear(s.moved)
 	if len(s.resting) == 0 {
 		return order.Event{}, false
 	}
 	at = s.notBefore(at)
 	for _, w := range s.resting {
+		if !w.Meets(m) {
+			continue
+		}
 		sc := s.scene(w, at, m)
 		slice, rests, ok := w.Match(sc)
 		if !ok {
@@ -76,7 +79,7 @@ func trim(w *twap.Work, entry *ledger.Entry, o *order.Order) {
 
 // rest keeps the list of the orders at rest after an event of one; rested tells whether it is in the list.
 func (s *State) rest(w *twap.Work, rested bool) {
-	s.moved = append(s.moved, w)
+	s.moved[w.Order.ID] = w
 	if rested {
 		s.resting = slices.DeleteFunc(s.resting, func(o *twap.Work) bool { return o == w })
 	}

@@ -217,3 +217,43 @@ func TestAnOrderAtRestGoesOnAfterARestart(t *testing.T) {
 		t.Errorf("%s, filled %s for %s", o.Status, o.FilledQuantity, o.Notional)
 	}
 }
+
+func TestAnOrderRestsForAQuarterAtMost(t *testing.T) {
+	e, id := rested(t)
+	feed(t, e, epoch.Add((order.RestingSeconds+60)*time.Second), nil)
+	if o, _ := e.State.Order(id); o.Status != order.Expired || o.Reason != order.EndWindow || !o.Reserved.Amount.IsZero() || o.Resting != nil {
+		t.Errorf("%s (%s), reserved %s", o.Status, o.Reason, o.Reserved.Amount)
+	}
+	if at, ok := e.State.Wake(); ok {
+		t.Errorf("still waiting for %s", at)
+	}
+}
+
+func TestAPriceOutOfSightHasNoPlaceUntilItIsSeen(t *testing.T) {
+	e := counter(t)
+	deep := func(bids int) *market.Book {
+		b := ladder("binance", "99", "3", "100", "1")
+		for n := 1; n < bids; n++ {
+			b.Bids = append(b.Bids, market.Level{Price: decimal.New(int64(990-5*n), 1), Quantity: decimal.New(7, 0)})
+		}
+		return b
+	}
+	feed(t, e, after(0), &account.Input{Book: deep(50)}) // down to 74.5
+	place(t, e, order.Plain{Side: market.Buy, Type: order.Limit, Quantity: decimal.One, Price: limitAt("70")})
+	feed(t, e, after(100), nil)
+	id := order.NewID(owner, "x")
+	if o, _ := e.State.Order(id); o.Resting == nil || !o.Resting.Hidden {
+		t.Fatalf("resting %+v", o.Resting)
+	}
+	feed(t, e, after(200), printed("70", "50", market.Sell))
+	if o, _ := e.State.Order(id); !o.FilledQuantity.IsZero() {
+		t.Errorf("filled %s by trades at a price that is out of sight", o.FilledQuantity)
+	}
+	b := deep(1)
+	b.Bids[0].Price = decimal.New(70, 0)
+	feed(t, e, after(300), &account.Input{Book: b}) // 3 are shown there now
+	feed(t, e, after(400), printed("70", "3.4", market.Sell))
+	if o, _ := e.State.Order(id); o.FilledQuantity.String() != "0.4" || o.Resting.Hidden {
+		t.Errorf("filled %s, resting %+v", o.FilledQuantity, o.Resting)
+	}
+}

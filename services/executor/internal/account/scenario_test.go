@@ -44,8 +44,12 @@ func newScenario(d dice) *scenario {
 	profile.MemoryScope = pick(d, "account", "order")
 	profile.VisibleShare = pick(d, decimal.One, decimal.MustParse("0.37"))
 	profile.TakerFeeBps, profile.LatencyMSBy = map[market.Exchange]decimal.Decimal{}, map[market.Exchange]int64{}
+	profile.MakerFeeBps = map[market.Exchange]decimal.Decimal{}
 	for _, e := range []market.Exchange{"binance", "kraken", "okx"}[:1+d.roll(3)] {
 		profile.TakerFeeBps[e] = pick(d, decimal.Decimal{}, decimal.MustParse("10"), decimal.MustParse("25.5"))
+		if d.roll(2) == 0 {
+			profile.MakerFeeBps[e] = pick(d, decimal.Decimal{}, decimal.MustParse("4"), decimal.MustParse("30"))
+		}
 		if d.roll(3) == 0 {
 			profile.LatencyMSBy[e] = int64(d.roll(2000))
 		}
@@ -91,6 +95,7 @@ func (s *scenario) write(d dice) {
 		case 6, 7:
 			add(account.Input{Trade: &market.Trade{
 				Exchange: s.instruments[i].Exchange, Symbol: pair, Price: decimal.New(int64(9900+d.roll(200)), 2), Quantity: decimal.New(int64(1+d.roll(900)), 2),
+				ID: fmt.Sprintf("print%d", len(s.tape)), TakerSide: pick(d, market.Buy, market.Sell, ""),
 			}})
 		case 8:
 			add(account.Input{Heartbeat: s.instruments[i].Exchange})
@@ -98,7 +103,7 @@ func (s *scenario) write(d dice) {
 			if placed < 3 {
 				command(s.create(d, placed))
 				placed++
-			} else if placed < 6 {
+			} else if placed < 8 {
 				command(createPlain(d, placed))
 				placed++
 			}
@@ -107,6 +112,10 @@ func (s *scenario) write(d dice) {
 		}
 	}
 	s.end = at.Add(48 * time.Hour)
+	at = at.Add(time.Hour)
+	for n := range placed { // what still rests would for a quarter, far longer than commands are remembered
+		command(order.Command{Type: order.Cancel, OrderID: order.NewID(owner, fmt.Sprintf("t%d", n))})
+	}
 }
 
 // book makes a book around 100 with up to six levels a side; some are crossed or have an empty side.
@@ -157,7 +166,10 @@ func (s *scenario) create(d dice, n int) order.Command {
 func createPlain(d dice, n int) order.Command {
 	p := order.Plain{
 		TokenID: fmt.Sprintf("t%d", n), Symbol: pair, Side: pick(d, market.Buy, market.Sell), Type: pick(d, order.Market, order.Limit),
-		Quantity: decimal.New(int64(1+d.roll(300)), 1), TimeInForce: pick(d, order.IOC, order.FOK),
+		Quantity: decimal.New(int64(1+d.roll(300)), 1), TimeInForce: pick(d, order.IOC, order.FOK, order.GTC, order.GTC, order.GTC),
+	}
+	if p.TimeInForce == order.GTC {
+		p.Type = order.Limit
 	}
 	if p.Type == order.Limit {
 		p.Price = ptr(decimal.New(int64(97+d.roll(7)), 0))

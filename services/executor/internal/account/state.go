@@ -1,7 +1,7 @@
 // Package account is the aggregate that the platform's truth is made of: an account's orders, money and liquidity memory,
 // decided upon and folded event by event.
 //
-// Command and Due say which event comes next and change nothing; Apply folds an event, and is the only thing that changes a
+// Command, Due and Match say which event comes next and change nothing; Apply folds an event, and is the only thing that changes a
 // State, the same way for one that was just decided and for one that is read back. So the events alone rebuild a State,
 // byte for byte. A State has one owner and no lock, and takes time, market and chance from its arguments. It writes no
 // event anywhere and sends nothing: the executor's loop does.
@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/order"
@@ -56,10 +55,10 @@ type State struct {
 	agenda  agenda
 	wake    time.Time
 	resumed time.Time
-	leaving []*twap.Work // reported since the last Due, which lets them go
-	resting []*twap.Work // at rest, the first to come first
-	moved   []*twap.Work // whose place at rest has changed since the last Match, which tells the market
-	rejoin  bool         // after a restart the orders have yet to follow their benchmarks
+	leaving []*twap.Work            // reported since the last Due, which lets them go
+	resting []*twap.Work            // at rest, the first to come first
+	moved   map[order.ID]*twap.Work // whose place at rest has changed since the last Match, which tells the market
+	rejoin  bool                    // after a restart the orders have yet to follow their benchmarks
 }
 
 // Folded is a command that has its event.
@@ -81,6 +80,7 @@ const (
 func New(id order.AccountID, cfg *Config) *State {
 	return &State{
 		ID: id, cfg: cfg, byID: map[order.ID]*twap.Work{}, folded: map[string]bool{}, agenda: agenda{places: map[*twap.Work]int{}},
+		moved: map[order.ID]*twap.Work{},
 	}
 }
 
@@ -156,7 +156,9 @@ func (s *State) Wake() (time.Time, bool) { return s.wake, s.agenda.Len() > 0 || 
 // was on its way is closed without a fill. It records nothing; Due then has the events.
 func (s *State) Resume(at time.Time) {
 	s.resumed, s.rejoin = at.UTC().Round(0), true
-	s.moved = slices.Clone(s.resting)
+	for _, w := range s.resting {
+		s.moved[w.Order.ID] = w
+	}
 	s.replanAll()
 }
 

@@ -15,7 +15,8 @@ func New(e *order.Event) (*Work, error) {
 	p := &e.Order.Params
 	w := &Work{
 		Order: *e.Order, Instruments: e.Accepted.Instruments, MaxSlippageBps: p.MaxSlippageBps, ParticipationCap: p.ParticipationCap,
-		DecisionMid: e.Accepted.DecisionMid, Steps: len(e.Accepted.Schedule), Schedule: e.Accepted.Schedule,
+		DecisionMid: e.Accepted.DecisionMid, Steps: len(e.Accepted.Schedule),
+		Schedule: slices.Clip(e.Accepted.Schedule), // what is appended must not end up in the event
 	}
 	if w.Steps == 0 || len(w.Instruments) == 0 {
 		return nil, fmt.Errorf("event %s: an acceptance without a schedule or an exchange", e.ID)
@@ -82,7 +83,7 @@ func (w *Work) place(e *order.Event) error {
 	}
 	if e.Type == order.OrderMatched && i == len(w.Slices) && i == len(w.Schedule) && i > 0 {
 		w.Slices = append(w.Slices, s)
-		w.Schedule = append(slices.Clip(w.Schedule), order.Planned{K: s.K, DueAt: s.DueAt})
+		w.Schedule = append(w.Schedule, order.Planned{K: s.K, DueAt: s.DueAt})
 		w.planned = append(w.planned, w.planned[i-1])
 		return nil
 	}

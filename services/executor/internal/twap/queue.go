@@ -87,7 +87,8 @@ func (q *queue) compare(o *queue) int {
 	if q.side == market.Buy {
 		better = -better
 	}
-	return cmp.Or(cmp.Compare(q.group, o.group), cmp.Compare(q.side, o.side), better, q.rest.Since.Compare(o.rest.Since), cmp.Compare(q.id, o.id))
+	first := cmp.Or(q.rest.Since.Compare(o.rest.Since), cmp.Compare(q.id, o.id))
+	return cmp.Or(cmp.Compare(q.group, o.group), cmp.Compare(q.side, o.side), better, first)
 }
 
 // printed lets a trade meet the resting orders of its book. An order that shares it gets what those before it left.

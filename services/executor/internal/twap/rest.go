@@ -133,13 +133,19 @@ func (w *Work) Rest(sc *Scene, s *order.Slice, left decimal.Decimal) *order.Rest
 	return r
 }
 
+// Meets reports whether something has met the order since its last event.
+func (w *Work) Meets(m *Market) bool {
+	p, ok := m.queues[w.Order.ID]
+	return ok && w.Order.Resting != nil && (len(p.gifts) > 0 || p.fresh)
+}
+
 // Match works out what has met a resting order since its last event: trades first, then a book that has reached its price.
 // It returns what it got as a slice of its own and where the rest goes on waiting; false if nothing came of it.
 func (w *Work) Match(sc *Scene) (order.Slice, *order.Resting, bool) {
-	p, ok := sc.Market.queues[w.Order.ID]
-	if !ok || len(p.gifts) == 0 && !p.fresh || w.Order.Resting == nil {
+	if !w.Meets(sc.Market) {
 		return order.Slice{}, nil, false
 	}
+	p := sc.Market.queues[w.Order.ID]
 	n := len(w.Slices) + 1
 	s := order.Slice{
 		K: n, DueAt: sc.At, DecidedAt: sc.At, Wanted: w.Order.RemainingQuantity, Status: order.SlicePartial, Reason: order.Rests,
