@@ -97,6 +97,7 @@ func check(t tb, s *scenario, events []order.Event, e *account.Engine) {
 			fair(t, ev, &ev.Fills[j], taken)
 		}
 	}
+	shared(t, s, events)
 	conserved(t, s, events, e)
 	finished(t, s, e)
 }
@@ -159,6 +160,28 @@ func fair(t tb, ev *order.Event, f *order.Fill, taken map[string]decimal.Decimal
 	key := string(f.Exchange) + string(f.Side) + price.String() + f.At.String() + f.TradeID
 	if taken[key] = c.Add(taken[key], f.Quantity); taken[key].Cmp(f.Displayed) > 0 {
 		t.Fatalf("at %s %s were taken of %s", key, taken[key], f.Displayed)
+	}
+}
+
+// shared checks that no trade gave more than its size, whoever of the account waited for it.
+func shared(t tb, s *scenario, events []order.Event) {
+	t.Helper()
+	left := map[string]decimal.Decimal{}
+	for i := range s.tape {
+		if trade := s.tape[i].in.Trade; trade != nil {
+			left[trade.ID] = trade.Quantity
+		}
+	}
+	var c decimal.Calc
+	for i := range events {
+		for _, f := range events[i].Fills {
+			if f.TradeID == "" || events[i].Order.Profile.MemoryScope == "order" {
+				continue
+			}
+			if left[f.TradeID] = c.Sub(left[f.TradeID], f.Quantity); left[f.TradeID].Sign() < 0 {
+				t.Fatalf("fill %s: trade %s gave more than it had", f.ID, f.TradeID)
+			}
+		}
 	}
 }
 

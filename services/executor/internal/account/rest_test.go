@@ -142,6 +142,10 @@ func TestTwoOrdersAtRestShareATrade(t *testing.T) {
 	if a.FilledQuantity.String() != "2" || b.FilledQuantity.String() != "1" {
 		t.Errorf("the first got %s, the second %s", a.FilledQuantity, b.FilledQuantity)
 	}
+	sls, _ := e.State.Slices(b.ID)
+	if f := sls[1].Fills[0]; f.Displayed.String() != "3" || f.Remembered.String() != "2" {
+		t.Errorf("the second's fill: %+v", f)
+	}
 }
 
 func TestAnOrderAtRestIsAmendedAsTheLastOfTheQueue(t *testing.T) {

@@ -1,9 +1,9 @@
 // Package account is the aggregate that the platform's truth is made of: an account's orders, money and liquidity memory,
 // decided upon and folded event by event.
 //
-// Command, Due and Match say which event comes next and change nothing; Apply folds an event, and is the only thing that changes a
-// State, the same way for one that was just decided and for one that is read back. So the events alone rebuild a State,
-// byte for byte. A State has one owner and no lock, and takes time, market and chance from its arguments. It writes no
+// Command, Due and Match say which event comes next and change nothing; Apply folds an event, and is the only thing that
+// changes a State, the same way for one that was just decided and for one that is read back. So the events alone rebuild a
+// State, byte for byte. A State has one owner and no lock, and takes time, market and chance from its arguments. It writes no
 // event anywhere and sends nothing: the executor's loop does.
 package account
 

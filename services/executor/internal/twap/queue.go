@@ -32,8 +32,10 @@ type queue struct {
 
 // gift is what a trade gives to a resting order.
 type gift struct {
-	trade            string // the exchange's id
-	quantity, behind decimal.Decimal
+	trade    string // the exchange's id
+	quantity decimal.Decimal
+	behind   decimal.Decimal // what of the trade came to behind the queue
+	before   decimal.Decimal // what of that went to orders of the group before this one
 }
 
 // Queue brings a resting order's place up to what its last event says, and lets that of another order go. What has met the
@@ -116,11 +118,12 @@ func (q *queue) meet(t *market.Trade, left decimal.Decimal) decimal.Decimal {
 		return decimal.Decimal{}
 	}
 	var c decimal.Calc
-	behind := left
+	var passed decimal.Decimal // what went to those ahead
 	if at {
-		passed := q.rest.Ahead.Min(t.Quantity)
-		q.rest.Ahead, behind = c.Sub(q.rest.Ahead, passed), c.Sub(left, passed)
+		passed = q.rest.Ahead.Min(t.Quantity)
+		q.rest.Ahead = c.Sub(q.rest.Ahead, passed)
 	}
+	behind := c.Sub(left, passed)
 	if behind.Sign() <= 0 || len(q.gifts) == maxGifts {
 		return decimal.Decimal{}
 	}
@@ -131,7 +134,7 @@ func (q *queue) meet(t *market.Trade, left decimal.Decimal) decimal.Decimal {
 		return decimal.Decimal{} // a size beyond 38 digits is no trade
 	}
 	q.want = want
-	q.gifts = append(q.gifts, gift{t.ID, given, behind})
+	q.gifts = append(q.gifts, gift{t.ID, given, c.Sub(t.Quantity, passed), c.Sub(t.Quantity, left)})
 	return given
 }
 

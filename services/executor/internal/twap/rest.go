@@ -177,7 +177,7 @@ func (w *Work) given(sc *Scene, s *order.Slice, r *order.Resting, p place) {
 	for i := range p.gifts {
 		g := &p.gifts[i]
 		f := w.made(sc, s, p, g.quantity)
-		f.TradeID, f.Displayed = g.trade, g.behind
+		f.TradeID, f.Displayed, f.Remembered = g.trade, g.behind, g.before
 		if keep(s, f) {
 			var c decimal.Calc
 			r.Matched = c.Add(r.Matched, g.quantity)
