@@ -37,9 +37,8 @@ type trial struct {
 	lasts  time.Duration // until the fault has ended by itself
 	shows  shows
 	except map[string]shows
-	only   []string                 // exchanges concerned; empty for all
-	late   map[string]time.Duration // exchanges on which it takes longer, by their protocols
-	quick  bool                     // tried in the ordinary run too
+	only   []string // exchanges concerned; empty for all
+	quick  bool     // tried in the ordinary run too
 }
 
 // noLoss are the exchanges on whose books nothing shows a loss; Kraken's checksum is of the ten best levels.
@@ -60,9 +59,7 @@ var trials = []trial{
 	{name: "garbage", ask: []string{"do=garbage"}, within: afterGap, shows: may},
 	{name: "10 MB", ask: []string{"do=huge"}, within: afterGap, shows: may},
 	{name: "disconnect", ask: []string{"do=disconnect"}, within: afterDisconnect, quick: true},
-	// Bitstamp and Gemini do not say which request they refuse: it is known by the lack of an answer.
-	{name: "refuse", ask: []string{"do=refuse", "do=disconnect"}, within: afterDisconnect, late: map[string]time.Duration{
-		"bitstamp": 15 * time.Second, "gemini": 20 * time.Second}},
+	{name: "refuse", ask: []string{"do=refuse", "do=disconnect"}, within: afterDisconnect},
 	{name: "slow REST", ask: []string{"do=slow&seconds=1", "do=disconnect"}, within: afterDisconnect, lasts: time.Second, only: anchored},
 	{name: "429", ask: []string{"do=status&code=429", "do=disconnect"}, within: afterDisconnect, lasts: time.Second, only: anchored},
 	{name: "418", ask: []string{"do=status&code=418", "do=disconnect"}, within: afterDisconnect, lasts: time.Second, only: anchored},
@@ -127,7 +124,7 @@ func (s *stage) try(exchange string, tr trial, patient bool) string {
 		return s.unnoticed(exchange, k, tr, want, n)
 	}
 	back, j, ok := s.await(k, i, tr.within+tr.lasts+20*time.Second, sure)
-	took, within := back.at.Sub(broke.at), max(tr.within, tr.late[exchange])
+	took, within := back.at.Sub(broke.at), tr.within
 	if !patient { // the ordinary run shares its machine with other tests
 		within *= 4
 	}

@@ -42,6 +42,7 @@ type Answer struct {
 	// ID is the request's, 0 where the exchange does not say: then the answer is to the oldest open request that fits Listing,
 	// Book and Ends, and without a Listing it is to none that could be told.
 	ID      uint64
+	Unnamed bool     // the exchange says neither whom nor what it answers: it is to the only open subscription, or to none
 	Listing *Listing // whom it is about, nil for all of the request, or where it is not known to us
 	Book    bool     // it is about the listing's book
 	Ends    bool     // it answers an unsubscription

@@ -135,6 +135,7 @@ func TestARefusedListingHarmsNoOther(t *testing.T) {
 		"okx":      `{"id":"%s","event":"error","code":"60018","msg":"Wrong URL or channel:books,instId:NO-USDT doesn't exist."}`,
 		"bybit":    `{"success":false,"ret_msg":"Invalid symbol :[orderbook.200.NOUSDT]","req_id":"%s","op":"subscribe"}`,
 		"coinbase": `{"type":"error","message":"Failed to subscribe","reason":"NO-USDT is not a valid product"}`,
+		"gemini":   `{"result":"error","reason":"InvalidSymbol","message":"Received a symbol that is not supported"}`,
 	}
 	for name, refusal := range refusals {
 		t.Run(name, func(t *testing.T) {
@@ -161,8 +162,9 @@ func TestARefusedListingHarmsNoOther(t *testing.T) {
 					if got := k.path("BTC-USDT"); !strings.HasSuffix(got, "live") {
 						t.Errorf("the other's states %q, want it live", got)
 					}
-					if got := k.path("NO-USDT"); got != "gapped" {
-						t.Errorf("the refused one's states %q", got)
+					_, why, _ := k.last("NO-USDT")
+					if got := k.path("NO-USDT"); got != "gapped" || !strings.HasPrefix(why, "subscription refused: ") {
+						t.Errorf("the refused one's states %q, %q", got, why)
 					}
 				})
 			})

@@ -51,8 +51,13 @@ func (o *outbox) take(now time.Time) ([]byte, bool) {
 
 // answer notes an answer and returns the question and the listings it concerns; ok is false for an answer to nothing.
 func (o *outbox) answer(a exchange.Answer) (q *question, about []*exchange.Listing, ok bool) {
+	fits := func(q *question) bool { return q.fits(a) }
+	if a.Unnamed {
+		only := o.onlySubscription()
+		fits = func(q *question) bool { return q == only }
+	}
 	for i, q := range o.pending {
-		if !q.fits(a) {
+		if !fits(q) {
 			continue
 		}
 		if a.Listing == nil || !q.EachAnswers {
@@ -72,6 +77,21 @@ func (o *outbox) answer(a exchange.Answer) (q *question, about []*exchange.Listi
 		return q, about, true
 	}
 	return nil, nil, false
+}
+
+// onlySubscription returns the one subscription that is open; nil if there is none, or more of them. An answer meant for the
+// end of one costs no more than a subscription asked for again.
+func (o *outbox) onlySubscription() (only *question) {
+	for _, q := range o.pending {
+		switch {
+		case q.Ends:
+		case only != nil:
+			return nil
+		default:
+			only = q
+		}
+	}
+	return only
 }
 
 // fits reports whether an answer may be to this question. Where the exchange does not say which one it answers, what it is

@@ -53,8 +53,10 @@ func (Exchange) Decode(frame []byte, known *exchange.Table, out *exchange.Batch)
 		}
 	case "bts:request_reconnect":
 		out.Add(exchange.OnGoodbye, nil)
-	case "bts:error": // it names no channel, so the request is known only by its lack of an answer
-		return fmt.Errorf("%w: %w: error %s: %.200s", exchange.ErrNoBook, exchange.ErrRefused, m.code, m.complaint)
+	case "bts:error": // it names no channel
+		out.Add(exchange.OnAnswer, nil).Answer = exchange.Answer{
+			Unnamed: true, Refused: fmt.Sprintf("error %.20s: %.200s", m.code, bytes.Trim(m.complaint, `"`)),
+		}
 	}
 	return nil // a heartbeat
 }

@@ -91,6 +91,9 @@ func tell(to *bytes.Buffer, ex exchange.Exchange, table *exchange.Table, frame [
 			fmt.Fprintf(to, "  trade of %s: %s, taker %s, %d at %d, %s\n", name, x.ID, x.Taker, x.Size, x.Price, x.Time.Format("2006-01-02T15:04:05.999999999Z"))
 		case exchange.OnAnswer:
 			a := e.Answer
+			if a.Unnamed {
+				name = "the only one asked for"
+			}
 			fmt.Fprintf(to, "  answer to %d about %s: book %t, ends %t, depth %d, refused %q\n", a.ID, name, a.Book, a.Ends, a.Depth, a.Refused)
 		case exchange.OnGoodbye:
 			fmt.Fprintln(to, "  goodbye")

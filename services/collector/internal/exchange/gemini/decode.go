@@ -106,7 +106,7 @@ func (m *message) say(c *scan.Cursor, out *exchange.Batch) {
 		m.addTrade(c, out)
 	case string(m.result) == "error":
 		out.Add(exchange.OnAnswer, nil).Answer = exchange.Answer{
-			Book: true, Refused: fmt.Sprintf("%.100s: %.200s", m.reason, m.text),
+			Unnamed: true, Refused: fmt.Sprintf("%.100s: %.200s", m.reason, m.text),
 		}
 	}
 }

@@ -102,7 +102,7 @@ func (h *session) Handle(ctx context.Context, s *wire.Session, data []byte) erro
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(data, &c); err != nil {
-		return refuse(ctx, s, "", "Incorrect JSON format.")
+		return refuse(ctx, s, "Incorrect JSON format.")
 	}
 	channel := c.Data.Channel
 	switch c.Event {
@@ -112,17 +112,17 @@ func (h *session) Handle(ctx context.Context, s *wire.Session, data []byte) erro
 		return h.subscribe(ctx, s, channel)
 	case "bts:unsubscribe":
 		if !s.Drop(channel) {
-			return refuse(ctx, s, channel, "Bad subscription string.")
+			return refuse(ctx, s, "Bad subscription string.")
 		}
 		return answer(ctx, s, "bts:unsubscription_succeeded", channel)
 	}
-	return refuse(ctx, s, channel, fmt.Sprintf("Unknown event %.40s.", c.Event))
+	return refuse(ctx, s, fmt.Sprintf("Unknown event %.40s.", c.Event))
 }
 
 func (h *session) subscribe(ctx context.Context, s *wire.Session, channel string) error {
 	kind, symbol := split(channel)
 	if _, ok := h.symbols[symbol]; !ok || kind == "" || len(s.Subs()) >= maxChannels || s.Refused(symbol) {
-		return refuse(ctx, s, channel, "Bad subscription string.")
+		return refuse(ctx, s, "Bad subscription string.")
 	}
 	if err := answer(ctx, s, "bts:subscription_succeeded", channel); err != nil {
 		return err
@@ -156,6 +156,7 @@ func answer(ctx context.Context, s *wire.Session, event, channel string) error {
 	return s.Send(ctx, encode(message{struct{}{}, channel, event}))
 }
 
-func refuse(ctx context.Context, s *wire.Session, channel, why string) error {
-	return s.Send(ctx, encode(message{map[string]any{"code": nil, "message": why}, channel, "bts:error"}))
+// refuse names no channel, as the exchange does not.
+func refuse(ctx context.Context, s *wire.Session, why string) error {
+	return s.Send(ctx, encode(message{map[string]any{"code": nil, "message": why}, "", "bts:error"}))
 }
