@@ -3,6 +3,7 @@ package collector
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/market"
+	"github.com/hourglass-trading/hourglass/pkg/order"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/feed"
 )
@@ -131,6 +133,26 @@ func (c *catalog) find(symbol market.Symbol) (*exchange.Listing, error) {
 		return l, nil
 	}
 	return nil, notFound("unknown_symbol", fmt.Sprintf("%s does not list %.40s", c.exchange.Name(), symbol))
+}
+
+// lookUp is find for who asked for the symbol: not found then names what was perhaps meant.
+func (c *catalog) lookUp(symbol market.Symbol) (*exchange.Listing, error) {
+	l, err := c.find(symbol)
+	if failure := (*bus.Failure)(nil); errors.As(err, &failure) && failure.Kind == order.NotFound {
+		failure.Detail += market.DidYouMean(market.Closest(string(symbol), c.names()))
+	}
+	return l, err
+}
+
+// names returns all symbols, in order.
+func (c *catalog) names() []string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	names := make([]string, len(c.sorted))
+	for i := range c.sorted {
+		names[i] = string(c.sorted[i].Symbol)
+	}
+	return names
 }
 
 // pairs answers with all instruments.

@@ -129,9 +129,12 @@ func TestQuestionsAreAnsweredOrSaidWhyNot(t *testing.T) {
 		want string
 	}{
 		"the pairs":                      {d.answerPairs, `{}`, "", `"symbol":"BTC-USDT"`},
+		"a pair that is not traded":      {d.answerPairs, `{}`, "", `"base":"ETH","quote":"USDT","status":"halted"`},
 		"a book":                         {d.answerBook, `{"symbol":"BTC-USDT"}`, "", `"state":"live"`},
 		"a book that is not collected":   {d.answerBook, `{"symbol":"ETH-USDT"}`, "unavailable", "not collected"},
-		"a book that is not listed":      {d.answerBook, `{"symbol":"NO-SUCH"}`, "not_found", "does not list"},
+		"a book that is not listed":      {d.answerBook, `{"symbol":"NO-SUCH"}`, "not_found", `does not list NO-SUCH"`},
+		"a book of a slip of the pen":    {d.answerBook, `{"symbol":"BTC-UDST"}`, "not_found", `"code":"unknown_symbol","detail":"binance does not list BTC-UDST; did you mean BTC-USDT?"`},
+		"candles of a slip of the pen":   {d.answerKlines, `{"symbol":"EHT-USDT","interval":"1m"}`, "not_found", "did you mean ETH-USDT?"},
 		"candles":                        {d.answerKlines, `{"symbol":"BTC-USDT","interval":"1m","limit":2}`, "", `"source":"exchange"`},
 		"candles of nothing like a pair": {d.answerKlines, `{"symbol":"btc","interval":"1m"}`, "invalid", "symbol"},
 		"candles of a wrong interval":    {d.answerKlines, `{"symbol":"BTC-USDT","interval":"1x"}`, "invalid", "interval"},

@@ -68,7 +68,7 @@ func (k *klines) answer(ctx context.Context, req bus.KlinesRequest) (bus.KlinesR
 	if !ok && !k.built(length) {
 		return bus.KlinesReply{}, invalid("interval", "must be one of "+strings.Join(k.names(), ", "))
 	}
-	l, err := k.catalog.find(req.Symbol)
+	l, err := k.catalog.lookUp(req.Symbol)
 	if err != nil {
 		return bus.KlinesReply{}, err
 	}

@@ -92,7 +92,7 @@ func (d *desk) answerBook(_ context.Context, r micro.Request) error {
 	if payload, ok := d.publisher.Book(req.Symbol); ok {
 		return bus.Answer(r, json.RawMessage(payload), nil)
 	}
-	if _, err := d.catalog.find(req.Symbol); err != nil {
+	if _, err := d.catalog.lookUp(req.Symbol); err != nil {
 		return bus.Answer(r, nil, err)
 	}
 	return bus.Answer(r, nil, unavailable(fmt.Sprintf("%s is not collected from %s; wish for it first", req.Symbol, d.endpoint.Exchange)))

@@ -127,6 +127,18 @@ func TestTokenIDsAreUsedOnce(t *testing.T) {
 	}
 }
 
+func TestAnOrderOfAPairThatIsNotThereIsToldWhatWasPerhapsMeant(t *testing.T) {
+	h := newHouse(t, nil)
+	token := h.user("alice")
+	market := `{"token_id":"two","symbol":"BTC-USDT","side":"buy","type":"market","quantity":"0.5","exchange":"kraken"}`
+	for path, body := range map[string]string{"/orders/twap": twap("one", ""), "/orders": market} {
+		a := h.post(path, token, strings.Replace(body, "BTC-USDT", "BTC-UDST", 1))
+		if a.Status != 422 || !strings.Contains(string(a.Body), `"close_matches":["BTC-USDT"]`) || !strings.Contains(string(a.Body), `did you mean BTC-USDT?`) {
+			t.Errorf("%s: %d %s", path, a.Status, a.Body)
+		}
+	}
+}
+
 func TestARefusedOrderMayBeTriedAgain(t *testing.T) {
 	h := newHouse(t, nil)
 	token := h.user("alice")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -60,7 +59,7 @@ func (c *Catalog) Exchange(name string) (market.Exchange, error) {
 	for i, e := range c.exchanges {
 		names[i] = string(e)
 	}
-	return "", &NotFound{What: "exchange", Name: name, Matches: closest(name, names, 3)}
+	return "", &NotFound{What: "exchange", Name: name, Matches: market.Closest(name, names)}
 }
 
 // Listing returns the instruments of an exchange. It fails with a *NotFound or a *bus.Failure of kind Unavailable.
@@ -189,7 +188,7 @@ func (c *Catalog) resolveAll(ctx context.Context, text string) ([]market.Instrum
 	}
 	if symbol == "" {
 		slices.Sort(near)
-		return nil, &NotFound{What: "symbol", Name: text, Matches: closest(text, slices.Compact(near), 5)}
+		return nil, &NotFound{What: "symbol", Name: text, Matches: market.Closest(text, slices.Compact(near))}
 	}
 	var found []market.Instrument
 	for _, list := range lists {
@@ -218,7 +217,7 @@ func newListing(e market.Exchange, instruments []market.Instrument) *Listing {
 	for i, in := range l.Instruments {
 		l.bySymbol[in.Symbol] = i
 		l.byNative[in.Native] = i
-		letters := lettersOf(string(in.Symbol))
+		letters := market.Letters(string(in.Symbol))
 		if other, taken := l.byLetters[letters]; taken && other != i {
 			i = -1 // two pairs with the same letters: neither is meant for sure
 		}
@@ -236,26 +235,12 @@ func (l *Listing) Find(text string) (market.Instrument, error) {
 	if i, ok := l.byNative[text]; ok {
 		return l.Instruments[i], nil
 	}
-	if i, ok := l.byLetters[lettersOf(text)]; ok && i >= 0 {
+	if i, ok := l.byLetters[market.Letters(text)]; ok && i >= 0 {
 		return l.Instruments[i], nil
 	}
 	names := make([]string, len(l.Instruments))
 	for i, in := range l.Instruments {
 		names[i] = string(in.Symbol)
 	}
-	return market.Instrument{}, &NotFound{What: "symbol", Name: text, Where: l.Exchange, Matches: closest(text, names, 5)}
-}
-
-// lettersOf returns a symbol without separators, in upper case, with Bitcoin called BTC as everybody but Kraken does.
-func lettersOf(text string) string {
-	plain := strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z':
-			return r - 'a' + 'A'
-		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
-			return r
-		}
-		return -1
-	}, text)
-	return strings.ReplaceAll(plain, "XBT", "BTC")
+	return market.Instrument{}, &NotFound{What: "symbol", Name: text, Where: l.Exchange, Matches: market.Closest(text, names)}
 }

@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/market"
@@ -52,8 +51,5 @@ func (e *NotFound) Error() string {
 	if e.Where != "" {
 		text += " on " + string(e.Where)
 	}
-	if len(e.Matches) > 0 {
-		text += "; did you mean " + strings.Join(e.Matches, ", ") + "?"
-	}
-	return text
+	return text + market.DidYouMean(e.Matches)
 }
