@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,7 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
+	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange/binance"
 )
 
 func interval(t *testing.T, s string) bus.Interval {
@@ -128,6 +130,51 @@ func TestWithoutTheExchangeCandlesComeFromTradesOrNotAtAll(t *testing.T) {
 	if err != nil || reply.Source != bus.FromTrades || len(reply.Klines) != 1 {
 		t.Errorf("%+v, %v", reply, err)
 	}
+}
+
+// coarse is an exchange that has candles of a minute and longer.
+type coarse struct{ binance.Exchange }
+
+func (coarse) Intervals() []time.Duration { return []time.Duration{time.Minute, time.Hour} }
+
+func TestCandlesThatTheExchangeLacksAreOfTradesAndSaySo(t *testing.T) {
+	var calls []string
+	d := newTestDesk(t, binanceAt(exchangeNow, &calls))
+	d.klines.exchange = coarse{}
+	d.klines.recent = func(_ market.Symbol, length time.Duration) []market.Candle {
+		return []market.Candle{{OpenTime: exchangeNow.Truncate(length), Close: decimal.One}}
+	}
+	calls = nil
+	for length, source := range map[string]string{"10s": bus.FromTrades, "5m": bus.FromExchange} {
+		reply, err := d.klines.answer(t.Context(), bus.KlinesRequest{Symbol: "BTC-USDT", Interval: interval(t, length), Limit: 1})
+		if err != nil || reply.Source != source || len(reply.Klines) != 1 {
+			t.Errorf("%s: %+v, %v", length, reply, err)
+		}
+	}
+	if len(calls) != 1 || !strings.Contains(calls[0], "interval=1m") {
+		t.Errorf("calls %q, want one for minutes", calls)
+	}
+}
+
+func TestManyWhoAskTheSameCostOneCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls []string
+		d := newTestDesk(t, binanceAt(exchangeNow, &calls))
+		calls = nil
+		var asked sync.WaitGroup
+		for range 20 {
+			asked.Go(func() {
+				reply, err := d.klines.answer(t.Context(), bus.KlinesRequest{Symbol: "BTC-USDT", Interval: interval(t, "1m"), Limit: 5})
+				if err != nil || len(reply.Klines) != 5 {
+					t.Errorf("%d klines, %v", len(reply.Klines), err)
+				}
+			})
+		}
+		asked.Wait()
+		if len(calls) != 1 {
+			t.Errorf("%d calls", len(calls))
+		}
+	})
 }
 
 func TestTheSameQuestionSoonAgainCostsNoCall(t *testing.T) {
