@@ -180,6 +180,20 @@ func TestAPlainOrderIsRefusedByField(t *testing.T) {
 	}
 }
 
+func TestAPlainOrderOfAHaltedPairIsRefused(t *testing.T) {
+	for field, chosen := range map[string]market.Exchange{"symbol": market.All, "exchange": "binance"} {
+		e := counter(t)
+		for _, in := range e.Market.Instruments(pair) {
+			in.Status = market.Halted
+			e.Market.SetInstruments(in.Exchange, []market.Instrument{in})
+		}
+		ev := place(t, e, order.Plain{Side: market.Buy, Type: order.Market, Quantity: decimal.One, Exchanges: []market.Exchange{chosen}})
+		if r := ev.Rejection; r == nil || r.Kind != order.Invalid || r.Code != "instrument_halted" || len(r.Errors) != 1 || r.Errors[0].Field != field {
+			t.Errorf("%s: answered by %s, %+v", chosen, ev.Type, r)
+		}
+	}
+}
+
 func TestAnOrderOnItsWayCanBeCanceledAndNothingElse(t *testing.T) {
 	e := counter(t)
 	place(t, e, order.Plain{Side: market.Buy, Type: order.Market, Quantity: decimal.One})
