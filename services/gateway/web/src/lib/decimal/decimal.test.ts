@@ -33,6 +33,18 @@ describe('decimals', () => {
     expect(d.format(d.divide(p('100'), p('-0.5'), 0))).toBe('−200')
     expect(d.divide(p('1'), d.zero, 4)).toBeUndefined()
   })
+  it('tells a percentage, and 100 of the whole alone', () => {
+    const percent = (part: string, whole: string, places?: number) => d.toText(d.percentOf(p(part), p(whole), places))
+    expect(percent('1', '3')).toBe('33')
+    expect(percent('1', '3', 1)).toBe('33.3')
+    expect(percent('0.99999999', '1', 1)).toBe('99.9')
+    expect(percent('0.500', '0.5')).toBe('100')
+    expect(percent('2', '1')).toBe('100')
+    expect(percent('-1', '2')).toBe('0')
+    expect(percent('1', '0')).toBe('0')
+    expect(percent('100000000000000000001', '300000000000000000000', 20)).toBe('33.33333333333333333366')
+    expect(d.toText(d.percentOf(undefined, p('1')))).toBe('0')
+  })
   it('compares whatever the number of zeros', () => {
     expect(d.compare(p('1.10'), p('1.1'))).toBe(0)
     expect(d.compare(p('-1'), p('1'))).toBe(-1)

@@ -11,6 +11,7 @@ export interface Decimal {
 const maxScale = 60
 
 export const zero: Decimal = { units: 0n, scale: 0 }
+export const one: Decimal = { units: 1n, scale: 0 }
 
 /** Reads plain notation, such as "-0.10"; undefined if the text is not a decimal. */
 export function parse(text: string): Decimal | undefined {
@@ -69,6 +70,14 @@ export function divide(a: Decimal, b: Decimal, places: number): Decimal | undefi
 export function round(a: Decimal, places: number): Decimal {
   if (a.scale <= places) return { units: at(a, places), scale: places }
   return { units: divideUnits(a.units, pow10(a.scale - places)), scale: places }
+}
+
+/** The part's percentage of the whole, between 0 and 100 and rounded down: 100 means all of it. Zero where there is no whole. */
+export function percentOf(part: Decimal | undefined, whole: Decimal | undefined, places = 0): Decimal {
+  if (!part || !whole || whole.units <= 0n || part.units <= 0n) return zero
+  const all = 100n * pow10(places)
+  const units = aligned(part, whole, (p, w) => (p * all) / w)
+  return { units: units < all ? units : all, scale: places }
 }
 
 /** Exactly, without needless zeros. */

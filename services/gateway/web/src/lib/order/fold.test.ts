@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Fill, FullOrder, OrderEvent, Slice } from '../api/types'
 import { toText } from '../decimal/decimal'
-import { apply, applyToList, backlog, fillsOf, filledSteps, nextSlice, plannedSteps } from './fold'
+import { apply, applyToList, backlog, fillsOf, filledSteps, nextSlice, plannedSteps, runningTwap } from './fold'
 
 const at = (s: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, s)).toISOString()
 const ms = (s: number) => Date.parse(at(s))
@@ -46,4 +46,20 @@ it('says what is behind the schedule and what comes next', () => {
   expect(toText(backlog({ ...base, filled_quantity: '0.3' }, ms(11)))).toBe('0')
   expect(nextSlice(base, ms(11))?.k).toBe(3)
   expect(nextSlice({ ...base, status: 'filled' }, ms(11))).toBeUndefined()
+})
+it('weighs each mid by how long it stood', () => {
+  const mid = (k: number, decision_mid: string | null, s: number) => slice(k, { decision_mid, decided_at: at(s) })
+  const twap = (slices: Slice[], now: number) => {
+    const d = runningTwap({ ...base, slices }, ms(now))
+    return d && toText(d)
+  }
+  expect(twap([], 5)).toBeUndefined()
+  expect(twap([mid(1, null, 0)], 5)).toBeUndefined()
+  expect(twap([mid(1, '100.1', 0)], 0)).toBe('100.1')
+  expect(twap([mid(1, '100', 0), mid(2, '200', 10)], 20)).toBe('150')
+  expect(twap([mid(1, '100', 0), mid(2, '200', 30)], 40)).toBe('125')
+  expect(twap([mid(2, '200', 30), mid(1, '100', 0)], 40), 'in whatever order').toBe('125')
+  expect(twap([mid(1, '100', 0), mid(2, null, 10), mid(3, '400', 20)], 30), 'a mid stands until the next').toBe('200')
+  expect(twap([mid(1, '100', 0), mid(2, '200', 10)], 5), 'a clock that is behind').toBe('100')
+  expect(twap([mid(1, '0.1', 0), mid(2, '0.2', 1)], 3)).toBe('0.1667')
 })

@@ -1,5 +1,5 @@
 /** How an order's picture changes with the events of its owner: pure, so that a replayed event changes nothing. */
-import { add, compare, from, parse, sub, zero, type Decimal } from '../decimal/decimal'
+import { add, compare, divide, from, mul, parse, sub, zero, type Decimal } from '../decimal/decimal'
 import type { Fill, FullOrder, Order, OrderEvent, OrderStatus, Slice } from '../api/types'
 
 const ended: OrderStatus[] = ['filled', 'expired', 'canceled', 'rejected']
@@ -85,12 +85,23 @@ export function nextSlice(o: FullOrder, now: number) {
   return (o.schedule ?? []).find((p) => Date.parse(p.due_at) > now && !decided.has(p.k))
 }
 
-/** The time-weighted mean of the mids at the decisions so far: a running benchmark until the report has the exact one. */
-export function runningTwap(o: FullOrder): Decimal | undefined {
-  const mids = (o.slices ?? []).map((s) => from(s.decision_mid)).filter((m): m is Decimal => !!m)
-  if (!mids.length) return undefined
-  const sum = mids.reduce(add, zero)
-  const places = Math.max(sum.scale, 4)
-  const scaled = sum.units * 10n ** BigInt(places - sum.scale)
-  return { units: scaled / BigInt(mids.length), scale: places }
+/**
+ * The time-weighted mean of the mids at the decisions: each counts until the next one, the newest until `now`. A running
+ * benchmark between slices, until the report has the one of all the book's mids.
+ */
+export function runningTwap(o: FullOrder, now: number): Decimal | undefined {
+  const seen = (o.slices ?? [])
+    .map((s) => ({ at: Date.parse(s.decided_at ?? s.due_at), mid: from(s.decision_mid) }))
+    .filter((s): s is { at: number; mid: Decimal } => !!s.mid && Number.isFinite(s.at))
+    .sort((a, b) => a.at - b.at)
+  let [sum, length] = [zero, 0]
+  for (const [i, { at, mid }] of seen.entries()) {
+    const stood = Math.max(0, (seen[i + 1]?.at ?? now) - at) // zero for the newest if this clock is behind
+    sum = add(sum, mul(mid, milliseconds(stood)))
+    length += stood
+  }
+  if (!length) return seen.at(-1)?.mid
+  return divide(sum, milliseconds(length), Math.max(sum.scale, 4))
 }
+
+const milliseconds = (n: number): Decimal => ({ units: BigInt(Math.round(n)), scale: 0 })
