@@ -21,6 +21,37 @@ export async function picture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: path.join(pictures, name + '.png') })
 }
 
+/** The slices of an order's table and, each opened by its button, the quantities of their fills as they are shown. */
+export async function shownFills(page: Page): Promise<{ slices: number[]; fills: string[] }> {
+  const more = page.getByRole('button', { name: /^Show more of/ })
+  if (await more.isVisible()) await more.click()
+  const shown = await page.evaluate(async () => {
+    const painted = () => new Promise((done) => setTimeout(done))
+    const table = document.querySelector('[data-testid=slices]')
+    const slices = [...(table?.querySelectorAll(':scope > tbody > tr > td:first-child:not([colspan])') ?? [])]
+    const fills: (string | null)[] = []
+    for (const button of table?.querySelectorAll<HTMLElement>('button[aria-expanded]') ?? []) {
+      if (button.ariaExpanded !== 'true') button.click()
+      await painted()
+      const rows = table?.querySelectorAll('tr.open tbody tr td:nth-child(4)') ?? []
+      fills.push(...[...rows].map((cell) => cell.textContent))
+      button.click()
+      await painted()
+    }
+    return { slices: slices.map((cell) => Number(cell.textContent)), fills }
+  })
+  return { slices: shown.slices, fills: shown.fills.map((q) => (q ?? '').replaceAll('\u2009', '')) } // without the grouping
+}
+
+/** What of the page can be scrolled sideways, the page itself included. */
+export function sidewaysScrolling(page: Page): Promise<string[]> {
+  return page.evaluate(() =>
+    [document.documentElement, ...document.querySelectorAll('.scroll')]
+      .filter((e) => e.scrollWidth > e.clientWidth)
+      .map((e) => `${e.getAttribute('aria-label') ?? e.tagName}: ${e.scrollWidth - e.clientWidth} px too wide`),
+  )
+}
+
 interface Violation {
   id: string
   impact: string | null
