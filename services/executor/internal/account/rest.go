@@ -63,7 +63,8 @@ func (s *State) matched(w *twap.Work, slice order.Slice, rests *order.Resting, s
 	e := s.about(o, order.OrderMatched, string(o.ID)+"-"+strconv.Itoa(slice.K), sc.At)
 	marks := w.MarksAt(sc.Market, sc.At)
 	e.Slice, e.Fills, e.Marks = &slice, slice.Fills, &marks
-	return e, s.post(&e, &entry)
+	err = s.post(&e, &entry)
+	return e, err
 }
 
 // trim gives back what an order at rest holds beyond the worth of what is left, and all of an ended one.
