@@ -36,8 +36,11 @@ web-test: build ## the page: types, units, and in a browser against the real thi
 run: build ## everything in one process, over a simulated market; ARGS='--market live' for the real ones
 	bin/hourglass up $(ARGS)
 
-test: ## all tests with the race detector; those that need containers skip where no engine answers
-	go test -race $(PACKAGES)
+WHOLE := /services/hourglass/integration
+
+test: ## all tests with the race detector; the tests of the whole, which have time limits, by themselves
+	go test -race $(TESTFLAGS) $$(go list $(PACKAGES) | grep -v '$(WHOLE)$$')
+	go test -race $(TESTFLAGS) .$(WHOLE)
 
 check: format vet tidy lint short alone ## what must hold before a change is sent
 
