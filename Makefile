@@ -12,13 +12,10 @@ FIRST    ?= 0
 SEEDS    ?= 10000
 ARGS     ?= --market sim
 
-.PHONY: help packages build web web-test run test check format vet tidy lint short alone fuzz bench vopr integration up down clean
+.PHONY: help build web web-test run test check format vet tidy lint short alone fuzz bench vopr integration up down clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-
-packages: # for scripts
-	@echo $(PACKAGES)
 
 build: $(if $(shell command -v npm),web) ## bin/hourglass, the one binary for people; with the page where Node is there
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/hourglass ./services/hourglass/cmd/hourglass
