@@ -155,7 +155,7 @@ type orders struct {
 	stop    func()
 	only    order.ID      // "" for all
 	next    atomic.Uint64 // version of the next event to send
-	live    atomic.Bool   // it has caught up with the present
+	live    atomic.Bool   // it has caught up with the present once
 	retryAt time.Time     // the writer's own
 }
 
@@ -209,7 +209,9 @@ func (sub *subscription) pumpOrders(ctx context.Context, s *session, now time.Ti
 		o.retryAt = now.Add(eventsRetry) // the bus is away; nothing is lost by waiting
 		return 0, o.retryAt, nil
 	}
-	o.live.Store(len(events) < eventBatch)
+	if len(events) < eventBatch {
+		o.live.Store(true) // for good: a full round later on is a burst that it may be too slow for, not the past
+	}
 	for _, e := range events {
 		frame, head, err := eventFrame(e.Data)
 		if err != nil {
