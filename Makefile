@@ -12,7 +12,7 @@ FIRST    ?= 0
 SEEDS    ?= 10000
 ARGS     ?= --market sim
 
-.PHONY: help build web web-test run test check format vet tidy lint short alone fuzz bench vopr integration up down clean
+.PHONY: help build web web-test run test check static format vet tidy lint short alone fuzz bench vopr integration up down clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +39,9 @@ test: ## all tests with the race detector; the tests of the whole, which have ti
 	go test -race $(TESTFLAGS) $$(go list $(PACKAGES) | grep -v '$(WHOLE)$$')
 	go test -race $(TESTFLAGS) .$(WHOLE)
 
-check: format vet tidy lint short alone ## what must hold before a change is sent
+check: static short ## what must hold before a change is sent
+
+static: format vet tidy lint alone ## what can be said of the code without running it
 
 format:
 	@test -z "$$(gofmt -l pkg services | tee /dev/stderr)"
