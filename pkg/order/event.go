@@ -127,6 +127,8 @@ const (
 type FieldError struct {
 	Field  string `json:"field"`
 	Detail string `json:"detail"`
+	// Pointer is the place of the value in the request's body (RFC 6901). Only who has seen the body knows it.
+	Pointer string `json:"pointer,omitempty"`
 }
 
 // Bucket is one of the places that an account's money can be in.

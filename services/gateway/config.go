@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +14,9 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
 	"github.com/hourglass-trading/hourglass/pkg/market"
+	"github.com/hourglass-trading/hourglass/services/gateway/internal/auth"
+	"github.com/hourglass-trading/hourglass/services/gateway/internal/rest"
+	"github.com/hourglass-trading/hourglass/services/gateway/internal/stream"
 )
 
 // Config is what a gateway is told.
@@ -21,8 +25,9 @@ type Config struct {
 	Listener net.Listener        // to serve on instead; Run closes it
 	Ready    func(addr net.Addr) // called once it serves; nil: nobody wants to know
 
-	HealthListen string // internal listener for health checks; empty: none
-	KeyDir       string // holds the keys that tokens are signed with; made on the first start
+	HealthListen string        // internal listener for health checks; empty: none
+	KeyDir       string        // holds the keys that tokens are signed with; made on the first start, read again while it runs
+	AccessLife   time.Duration // of an access token; 0: auth.DefaultAccessLife
 
 	Market        string            // live, sim or replay: what the books are
 	Exchanges     []market.Exchange // that collectors serve
@@ -36,22 +41,35 @@ type Config struct {
 	NATS   bus.Config
 }
 
-// Limits are how many requests are taken; zero fields have their defaults.
+// Limits are how many requests are taken; zero fields have their defaults. An address is an IPv4 address or an IPv6 /64.
 type Limits struct {
-	Off              bool // allowed on loopback alone
-	IPPerSecond      int  // requests without a token, per address
-	AccountPerSecond int  // requests with a token, per account
-	AccessPerMinute  int  // register, login and token, per address
+	Off               bool // but those of Streams; allowed on loopback alone
+	IPPerSecond       int  // requests without a token, per address
+	AccountPerSecond  int  // requests with a token, per account
+	LoginsPerMinute   int  // passwords tried, per address
+	FailuresPerHour   int  // wrong passwords for a name from an address, once it has had a few
+	SignupsPerHour    int  // users registered, per address
+	ConnectsPerSecond int  // WebSockets opened, per address
+	ConnectionsPerIP  int  // TCP connections at a time, per address; a further one is closed
+	// NearFactor is how many times as many logins, signups and WebSockets an address on loopback or in a private network may
+	// have: there many people may stand behind one address.
+	NearFactor int
+	Streams    stream.Limits
 }
 
-// The defaults, in one place.
+// The defaults, in one place. Those of the streams are stream.DefaultLimits.
 const (
 	DefaultListen = "127.0.0.1:8000"
 	DefaultKeyDir = "/state/keys" // on the image's volume
 
-	defaultIPPerSecond      = 20
-	defaultAccountPerSecond = 50
-	defaultAccessPerMinute  = 120 // guessing is slowed down by name besides, and hashing is bounded
+	defaultIPPerSecond       = 20
+	defaultAccountPerSecond  = 50
+	defaultLoginsPerMinute   = 5
+	defaultFailuresPerHour   = 10
+	defaultSignupsPerHour    = 3
+	defaultConnectsPerSecond = 5
+	defaultConnectionsPerIP  = 500
+	defaultNearFactor        = 40
 )
 
 // ParseConfig reads the configuration from the environment and reports all faults together.
@@ -61,15 +79,11 @@ func ParseConfig(getenv func(string) string) (Config, error) {
 		Listen:        env.Addr("HOURGLASS_LISTEN", DefaultListen),
 		HealthListen:  env.Addr("HOURGLASS_HEALTH_LISTEN", daemon.DefaultHealthListen),
 		KeyDir:        env.String("HOURGLASS_KEY_DIR", DefaultKeyDir),
+		AccessLife:    env.Duration("HOURGLASS_ACCESS_TOKEN_LIFE", auth.DefaultAccessLife, time.Minute, time.Hour),
 		Market:        env.OneOf("HOURGLASS_MARKET", "live", "live", "sim", "replay"),
 		Version:       daemon.Version(),
 		PublicStreams: env.Bool("HOURGLASS_PUBLIC_STREAMS", false),
-		Limits: Limits{
-			Off:              env.OneOf("HOURGLASS_RATE_LIMITS", "on", "on", "off") == "off",
-			IPPerSecond:      env.Int("HOURGLASS_RATE_IP_PER_SECOND", defaultIPPerSecond, 1, 100_000),
-			AccountPerSecond: env.Int("HOURGLASS_RATE_ACCOUNT_PER_SECOND", defaultAccountPerSecond, 1, 100_000),
-			AccessPerMinute:  env.Int("HOURGLASS_RATE_ACCESS_PER_MINUTE", defaultAccessPerMinute, 1, 100_000),
-		},
+		Limits:        parseLimits(env),
 		NATS: bus.Config{
 			URL:      env.URL("HOURGLASS_NATS", "nats://127.0.0.1:4222", "nats", "tls"),
 			Name:     "gateway",
@@ -112,17 +126,51 @@ func (c *Config) checkLimits(addr string) error {
 	return nil
 }
 
-func (l Limits) withDefaults() Limits {
-	or := func(v *int, def int) {
-		if *v == 0 {
-			*v = def
-		}
+func parseLimits(env *daemon.Lookup) Limits {
+	const most = 1_000_000
+	streams := stream.DefaultLimits()
+	return Limits{
+		Off:               env.OneOf("HOURGLASS_RATE_LIMITS", "on", "on", "off") == "off",
+		IPPerSecond:       env.Int("HOURGLASS_RATE_IP_PER_SECOND", defaultIPPerSecond, 1, most),
+		AccountPerSecond:  env.Int("HOURGLASS_RATE_ACCOUNT_PER_SECOND", defaultAccountPerSecond, 1, most),
+		LoginsPerMinute:   env.Int("HOURGLASS_RATE_LOGINS_PER_MINUTE", defaultLoginsPerMinute, 1, most),
+		FailuresPerHour:   env.Int("HOURGLASS_RATE_FAILURES_PER_HOUR", defaultFailuresPerHour, 1, 3_600),
+		SignupsPerHour:    env.Int("HOURGLASS_RATE_SIGNUPS_PER_HOUR", defaultSignupsPerHour, 1, most),
+		ConnectsPerSecond: env.Int("HOURGLASS_RATE_CONNECTS_PER_SECOND", defaultConnectsPerSecond, 1, most),
+		ConnectionsPerIP:  env.Int("HOURGLASS_CONNECTIONS_PER_IP", defaultConnectionsPerIP, 1, most),
+		NearFactor:        env.Int("HOURGLASS_RATE_NEAR_FACTOR", defaultNearFactor, 1, 1_000),
+		Streams: stream.Limits{
+			Connections:     env.Int("HOURGLASS_SOCKETS", streams.Connections, 1, most),
+			PerAccount:      env.Int("HOURGLASS_SOCKETS_PER_ACCOUNT", streams.PerAccount, 1, most),
+			Subscriptions:   env.Int("HOURGLASS_SUBSCRIPTIONS_PER_SOCKET", streams.Subscriptions, 1, 1_000),
+			FramesPerSecond: env.Int("HOURGLASS_FRAMES_PER_SECOND", streams.FramesPerSecond, 1, most),
+		},
 	}
-	or(&l.IPPerSecond, defaultIPPerSecond)
-	or(&l.AccountPerSecond, defaultAccountPerSecond)
-	or(&l.AccessPerMinute, defaultAccessPerMinute)
+}
+
+func (l Limits) withDefaults() Limits {
+	l.IPPerSecond = cmp.Or(l.IPPerSecond, defaultIPPerSecond)
+	l.AccountPerSecond = cmp.Or(l.AccountPerSecond, defaultAccountPerSecond)
+	l.LoginsPerMinute = cmp.Or(l.LoginsPerMinute, defaultLoginsPerMinute)
+	l.FailuresPerHour = cmp.Or(l.FailuresPerHour, defaultFailuresPerHour)
+	l.SignupsPerHour = cmp.Or(l.SignupsPerHour, defaultSignupsPerHour)
+	l.ConnectsPerSecond = cmp.Or(l.ConnectsPerSecond, defaultConnectsPerSecond)
+	l.ConnectionsPerIP = cmp.Or(l.ConnectionsPerIP, defaultConnectionsPerIP)
+	l.NearFactor = cmp.Or(l.NearFactor, defaultNearFactor)
 	return l
 }
 
-// perMinute is a rate of n in a minute.
-func perMinute(n int) rate.Limit { return rate.Every(time.Minute / time.Duration(n)) }
+// ofRest are the limits as REST counts them: what may come in a second may come twice at once, what may come in a longer
+// time may come all at once.
+func (l Limits) ofRest() rest.Limits {
+	every := func(n int, in time.Duration) rate.Limit { return rate.Every(in / time.Duration(n)) }
+	return rest.Limits{
+		Off:    l.Off,
+		IPRate: rate.Limit(l.IPPerSecond), IPBurst: 2 * l.IPPerSecond,
+		AccountRate: rate.Limit(l.AccountPerSecond), AccountBurst: 2 * l.AccountPerSecond,
+		LoginRate: every(l.LoginsPerMinute, time.Minute), LoginBurst: l.LoginsPerMinute,
+		SignupRate: every(l.SignupsPerHour, time.Hour), SignupBurst: l.SignupsPerHour,
+		ConnectRate: rate.Limit(l.ConnectsPerSecond), ConnectBurst: 2 * l.ConnectsPerSecond,
+		NearFactor: l.NearFactor, LongestDelay: time.Hour / time.Duration(l.FailuresPerHour),
+	}
+}

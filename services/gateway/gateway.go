@@ -6,6 +6,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,6 @@ import (
 	"time"
 
 	"golang.org/x/net/netutil"
-	"golang.org/x/time/rate"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
@@ -35,8 +35,6 @@ const (
 	maxHeader     = 16 << 10
 	maxConns      = 20_000 // a further one waits in the kernel's queue
 	shutdownGrace = 5 * time.Second
-	// socketBuffer bounds what a client that does not read can make the kernel hold; by itself it grows to megabytes.
-	socketBuffer = 128 << 10
 )
 
 // errBusLost says that the connection to the bus is lost for good; the process is to be started anew.
@@ -69,9 +67,10 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	views.Go("sessions", parts.Auth.Run)
 	views.Go("ended sessions", parts.Auth.FollowSessions)
 	views.Go("ended API keys", parts.Auth.FollowKeys)
+	views.Go("signing keys", parts.Auth.FollowKeyFiles)
 	edge := daemon.NewGroup(ctx)
 	srv := newServer(handler, log)
-	edge.Go("http server", func(context.Context) error { return serve(srv, listener) })
+	edge.Go("http server", func(context.Context) error { return serve(srv, accept(listener, cfg)) })
 	edge.Go("http server's end", func(ctx context.Context) error { return stopServer(ctx, srv) })
 	edge.Go("streams", hub.Run)
 	edge.Go("health", func(ctx context.Context) error {
@@ -136,18 +135,13 @@ func assemble(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger)
 	}
 	limits := cfg.Limits.withDefaults()
 	parts = rest.Parts{
-		Bus: conn, Auth: auth.New(users, sessions, apiKeys, keys, log), Catalog: view.NewCatalog(conn, cfg.Exchanges),
+		Bus: conn, Auth: auth.New(users, sessions, apiKeys, keys, cmp.Or(cfg.AccessLife, auth.DefaultAccessLife), log), Catalog: view.NewCatalog(conn, cfg.Exchanges),
 		Market: view.NewMarket(conn, log), Statuses: statuses, Accounts: view.NewAccounts(conn, log),
-		Ready: func(ctx context.Context) map[string]string { return ready(ctx, conn, statuses) },
-		Limits: rest.Limits{
-			Off:    limits.Off,
-			IPRate: rate.Limit(limits.IPPerSecond), IPBurst: 2 * limits.IPPerSecond,
-			AccountRate: rate.Limit(limits.AccountPerSecond), AccountBurst: 2 * limits.AccountPerSecond,
-			AccessRate: perMinute(limits.AccessPerMinute), AccessBurst: max(1, limits.AccessPerMinute/2),
-		},
+		Ready:   func(ctx context.Context) map[string]string { return ready(ctx, conn, statuses) },
+		Limits:  limits.ofRest(),
 		Proxies: cfg.TrustedProxies, Pages: web.FS(), Kind: cfg.Market, Version: cfg.Version, Log: log,
 	}
-	hub = stream.NewHub(stream.Config{Public: cfg.PublicStreams, Market: cfg.Market, Version: cfg.Version},
+	hub = stream.NewHub(stream.Config{Public: cfg.PublicStreams, Market: cfg.Market, Version: cfg.Version, Limits: limits.Streams},
 		parts.Auth, parts.Catalog, parts.Market, parts.Accounts, log)
 	parts.Stream, parts.Events, parts.Streams = hub, hub.Events, stream.Document()
 	parts.Auth.OnRevoke(hub.Revoke)
@@ -189,7 +183,7 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 }
 
 func serve(srv *http.Server, listener net.Listener) error {
-	err := srv.Serve(netutil.LimitListener(tuned{listener}, maxConns))
+	err := srv.Serve(netutil.LimitListener(listener, maxConns))
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -205,16 +199,4 @@ func stopServer(ctx context.Context, srv *http.Server) error {
 		return srv.Close()
 	}
 	return nil
-}
-
-// tuned bounds the send buffer of each connection.
-type tuned struct{ net.Listener }
-
-// Accept implements net.Listener.
-func (l tuned) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetWriteBuffer(socketBuffer) // a wish; without it the kernel's own bound holds
-	}
-	return conn, err
 }

@@ -285,3 +285,37 @@ func (h *house) eventually(what string, ok func() bool) {
 	}
 	h.t.Fatalf("%s: not in time", what)
 }
+
+func TestAllFaultsOfAnOrderAreToldAtOnceWithTheirPlaces(t *testing.T) {
+	h := newHouse(t, nil)
+	token := h.user("alice")
+	a := h.post("/v1/orders/twap", token, `{"token_id":"a","symbol":"BTC-USDT","exchange":["binance",7],"side":"hold","quantity":"-1",
+		"duration_seconds":0,"interval_seconds":5,"slices":3,"limit_price":"0","a/b~c":1}`)
+	var told struct {
+		Errors []struct{ Field, Pointer string } `json:"errors"`
+	}
+	if err := json.Unmarshal(a.Body, &told); err != nil || a.Status != 422 {
+		t.Fatalf("%d %s %v", a.Status, a.Body, err)
+	}
+	got := map[string]string{}
+	for _, e := range told.Errors {
+		got[e.Field] = e.Pointer
+	}
+	for field, pointer := range map[string]string{
+		"a/b~c": "/a~1b~0c", "side": "/side", "duration_seconds": "/duration_seconds", "exchange.1": "/exchange/1", // by the schema
+		"quantity": "/quantity", "limit_price": "/limit_price", // by their meaning
+	} {
+		if got[field] != pointer {
+			t.Errorf("%s at %q, want %q; all: %s", field, got[field], pointer, a.Body)
+		}
+	}
+	if a := h.get("/v1/orders?limit=many&status=lost", token); a.Status != 400 || strings.Count(string(a.Body), `"field"`) != 2 || strings.Contains(string(a.Body), "pointer") {
+		t.Errorf("parameters: %d %s", a.Status, a.Body)
+	}
+	big := strings.Repeat(" ", 16<<10) + `{}`
+	for path, body := range map[string]string{"/v1/orders/twap": big, "/v1/login": big[:4<<10+1], "/v1/deposit": big} {
+		if a := h.post(path, token, body); a.Status != 413 || a.field(t, "code") != "body_too_large" {
+			t.Errorf("%s with %d bytes: %d %s", path, len(body), a.Status, a.Body)
+		}
+	}
+}

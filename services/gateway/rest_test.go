@@ -1,9 +1,12 @@
 package gateway_test
 
 import (
+	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hourglass-trading/hourglass/services/gateway"
 )
@@ -132,21 +135,79 @@ func TestFundsAreDeposited(t *testing.T) {
 
 func TestRateLimits(t *testing.T) {
 	h := newHouse(t, func(cfg *gateway.Config) {
-		cfg.Limits = gateway.Limits{IPPerSecond: 1, AccountPerSecond: 1, AccessPerMinute: 4}
+		cfg.Limits = gateway.Limits{IPPerSecond: 5, AccountPerSecond: 1, LoginsPerMinute: 2, SignupsPerHour: 1, ConnectsPerSecond: 1, NearFactor: 1}
 	})
-	token := h.user("alice") // two of the access limit's two
+	token := h.user("alice") // one of the signups' one and one of the logins' two
 	last := func(path, token string, n int) (a answer) {
 		for range n {
 			a = h.get(path, token)
 		}
 		return a
 	}
-	for name, a := range map[string]answer{"by address": last("/exchanges", "", 3), "by account": last("/balance", token, 3), "access": h.post("/login", "", `{"username":"a","password":"b"}`)} {
+	h.login("alice")
+	const someone = `{"username":"someone","password":"correct horse"}`
+	for _, is := range []struct {
+		name string
+		answer
+	}{
+		{"a signup", h.post("/v1/register", "", someone)},
+		{"a login", h.post("/v1/login", "", someone)},
+		{"by account", last("/balance", token, 3)},
+		{"a socket", last("/ws", "", 3)},
+		{"by address", last("/exchanges", "", 20)}, // ten at once, five more each second
+	} {
+		name, a := is.name, is.answer
 		if a.Status != 429 || a.field(t, "code") != "rate_limited" || a.Header.Get("Retry-After") == "" || a.Header.Get("RateLimit-Remaining") != "0" {
 			t.Errorf("%s: %d %s %v", name, a.Status, a.Body, a.Header)
 		}
 	}
 	if a := h.get("/healthz", ""); a.Status != 200 {
 		t.Errorf("health is limited: %d", a.Status)
+	}
+}
+
+func TestOnLoopbackPeopleMaySignUpAsTheyLike(t *testing.T) {
+	h := newHouse(t, func(cfg *gateway.Config) { cfg.Limits = gateway.Limits{} })
+	for i := range 8 { // more than the internet may in an hour
+		h.user("user" + strconv.Itoa(i))
+	}
+}
+
+func TestAnAddressHasSoManyConnections(t *testing.T) {
+	h := newHouse(t, func(cfg *gateway.Config) { cfg.Limits = gateway.Limits{ConnectionsPerIP: 2} })
+	var open []net.Conn
+	connect := func() net.Conn {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	answered := func(conn net.Conn) bool {
+		_, _ = conn.Write([]byte("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"))
+		_, err := conn.Read(make([]byte, 1))
+		return err == nil
+	}
+	for range 2 {
+		conn := connect()
+		if !answered(conn) {
+			t.Fatal("a connection within the limit is not answered")
+		}
+		open = append(open, conn)
+	}
+	if answered(connect()) {
+		t.Error("a third connection was answered")
+	}
+	if err := open[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); !answered(connect()); { // the server sees the end in its own time
+		if time.Now().After(end) {
+			t.Fatal("a closed connection still counts")
+		}
 	}
 }

@@ -1,7 +1,7 @@
 // Package auth knows who a caller is: users and their passwords, access tokens and refresh tokens, API keys, and tickets
 // for a WebSocket.
 //
-// A password is kept as an argon2id hash, an access token is a JWT signed with Ed25519 that lives for ten minutes and is
+// A password is kept as an argon2id hash, an access token is a JWT signed with Ed25519 that lives for minutes and is
 // checked without asking anybody, a refresh token is a random text of which the bus keeps the hash and which is exchanged
 // for a new one at each use. Users, sessions and API keys live in buckets of the bus, so any gateway serves any user; what one
 // of them revokes the others see within a second, and with it whoever holds a connection open (OnRevoke).
@@ -75,14 +75,20 @@ type Service struct {
 	verified *verified
 	revoked  revoked
 	log      *slog.Logger
-	now      func() time.Time // compared with what tokens say, which other machines wrote
+
+	accessLife time.Duration
+	now        func() time.Time // compared with what tokens say, which other machines wrote
 }
 
-// New returns a service over the three buckets that signs with keys.
-func New(users, sessions, apiKeys Bucket, keys *Keys, log *slog.Logger) *Service {
+// DefaultAccessLife is how long an access token lives unless somebody wants it otherwise.
+const DefaultAccessLife = 10 * time.Minute
+
+// New returns a service over the three buckets that signs with keys. Its access tokens live for accessLife.
+func New(users, sessions, apiKeys Bucket, keys *Keys, accessLife time.Duration, log *slog.Logger) *Service {
 	return &Service{
-		users: users, sessions: sessions, apiKeys: apiKeys, keys: keys, revoked: revoked{until: map[string]time.Time{}},
-		hasher: newHasher(), verified: newVerified(), log: log, now: time.Now,
+		users: users, sessions: sessions, apiKeys: apiKeys, keys: keys, accessLife: accessLife,
+		revoked: revoked{until: map[string]time.Time{}, life: max(accessLife, recheckKey) + time.Minute},
+		hasher:  newHasher(), verified: newVerified(), log: log, now: time.Now,
 	}
 }
 

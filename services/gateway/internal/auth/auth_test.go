@@ -11,8 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +27,7 @@ func newService(t *testing.T) *Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(newBucket(), newBucket(), newBucket(), keys, slog.New(slog.DiscardHandler))
+	return New(newBucket(), newBucket(), newBucket(), keys, DefaultAccessLife, slog.New(slog.DiscardHandler))
 }
 
 func part(v any) string {
@@ -50,7 +48,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 	now := time.Now()
 	type m = map[string]any
 	header := func(change m) m {
-		h := m{"alg": "EdDSA", "typ": accessType, "kid": s.keys.current}
+		h := m{"alg": "EdDSA", "typ": accessType, "kid": s.keys.set.current}
 		for k, v := range change {
 			if v == nil {
 				delete(h, k)
@@ -75,7 +73,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		text := part(h) + "." + part(c)
 		return text + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(key, []byte(text)))
 	}
-	ours := func(h, c any) string { return signed(s.keys.private, h, c) }
+	ours := func(h, c any) string { return signed(s.keys.set.private, h, c) }
 	hs256 := func(secret []byte, h m) string {
 		h["alg"] = "HS256"
 		text := part(h) + "." + part(payload(nil))
@@ -83,7 +81,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		mac.Write([]byte(text))
 		return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 	}
-	public := s.keys.public[s.keys.current]
+	public := s.keys.set.public[s.keys.set.current]
 	der, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
 		t.Fatal(err)
@@ -108,8 +106,8 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"HS256 with its DER":             hs256(der, header(nil)),
 		"HS256 with its PEM":             hs256(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), header(nil)),
 		"HS256 with nothing":             hs256(nil, header(nil)),
-		"another key under our kid":      signed(other.keys.private, header(nil), payload(nil)),
-		"another key under its kid":      signed(other.keys.private, header(m{"kid": other.keys.current}), payload(nil)),
+		"another key under our kid":      signed(other.keys.set.private, header(nil), payload(nil)),
+		"another key under its kid":      signed(other.keys.set.private, header(m{"kid": other.keys.set.current}), payload(nil)),
 		"no kid":                         ours(header(m{"kid": nil}), payload(nil)),
 		"a kid of a path":                ours(header(m{"kid": "../../dev/null"}), payload(nil)),
 		"a kid of a number":              ours(header(m{"kid": 7}), payload(nil)),
@@ -158,48 +156,9 @@ func TestAVerifiedTokenExpiresAllTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.now = func() time.Time { return time.Now().Add(accessLife + leeway + time.Second) }
+	s.now = func() time.Time { return time.Now().Add(DefaultAccessLife + leeway + time.Second) }
 	if _, err := s.Verify(t.Context(), token); !errors.Is(err, ErrExpired) {
 		t.Errorf("after its end: %v", err)
-	}
-}
-
-func TestKeysAreMadeOnceAndRotated(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "keys")
-	first, err := LoadKeys(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(filepath.Join(dir, currentFile))
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("key file: %v %v", info.Mode(), err)
-	}
-	if again, err := LoadKeys(dir); err != nil || again.current != first.current {
-		t.Errorf("second start: %v", err)
-	}
-	old := newService(t)
-	old.keys = first
-	token, err := old.sign("alice", "s1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(filepath.Join(dir, currentFile), filepath.Join(dir, previousFile)); err != nil {
-		t.Fatal(err)
-	}
-	second, err := LoadKeys(dir)
-	if err != nil || second.current == first.current {
-		t.Fatalf("after the rename: %v", err)
-	}
-	renewed := newService(t)
-	renewed.keys = second
-	if _, err := renewed.Verify(t.Context(), token); err != nil {
-		t.Errorf("a token under the previous key: %v", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, currentFile), []byte("not a key"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := LoadKeys(dir); err == nil {
-		t.Error("a broken key file was taken")
 	}
 }
 

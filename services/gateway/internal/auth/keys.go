@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -9,28 +10,108 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"time"
 )
 
-// The files of the keys. To change the key, rename the first to the second and restart: tokens under the old one are
-// still taken while the second is there.
+// The files of the keys. To change the key, rename the first to the second: within seconds a new first one is made, and
+// tokens under the old one are still taken while the second is there.
 const (
 	currentFile  = "jwt-current.pem"
 	previousFile = "jwt-previous.pem"
 )
 
-// Keys are the key that tokens are signed with and those that they are checked with, by name.
+// Keys are the keys of a directory, which is read again while the process runs, so that a change needs no restart. They
+// are safe for concurrent use.
 type Keys struct {
-	private ed25519.PrivateKey
-	current string
+	dir string
+
+	mu     sync.Mutex // guards what follows
+	set    *keySet
+	readAt time.Time
+}
+
+// keySet is what one reading found. It is not changed afterwards.
+type keySet struct {
+	private ed25519.PrivateKey // to sign with
+	current string             // its name
 	public  map[string]ed25519.PublicKey
 }
+
+const (
+	// rereadEvery is how long a change of the files goes unseen at most.
+	rereadEvery = 10 * time.Second
+	// rereadSoonest bounds how often a token under a key that we do not know makes us look: another gateway may have seen
+	// a new key before us, but anybody can make up a name.
+	rereadSoonest = time.Second
+)
 
 // LoadKeys reads the keys from a directory; where there is none it makes the directory and a key, readable by the owner
 // alone. Several gateways of one installation must be given the same files.
 func LoadKeys(dir string) (*Keys, error) {
+	set, err := readKeys(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Keys{dir: dir, set: set, readAt: time.Now()}, nil
+}
+
+func (k *Keys) now() *keySet {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.set
+}
+
+// reread looks at the files again unless that was done within the time soonest. What cannot be read changes nothing: the
+// keys that are known stay in use.
+func (k *Keys) reread(soonest time.Duration) (changed bool, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if time.Since(k.readAt) < soonest {
+		return false, nil
+	}
+	k.readAt = time.Now()
+	set, err := readKeys(k.dir)
+	if err != nil {
+		return false, err
+	}
+	changed = set.current != k.set.current || !maps.EqualFunc(set.public, k.set.public, ed25519KeysEqual)
+	k.set = set
+	return changed, nil
+}
+
+func ed25519KeysEqual(a, b ed25519.PublicKey) bool { return a.Equal(b) }
+
+// FollowKeyFiles reads the key files again every ten seconds until ctx ends.
+func (s *Service) FollowKeyFiles(ctx context.Context) error {
+	tick := time.NewTicker(rereadEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			s.rereadKeys(0)
+		}
+	}
+}
+
+func (s *Service) rereadKeys(soonest time.Duration) {
+	changed, err := s.keys.reread(soonest)
+	switch {
+	case err != nil:
+		s.log.Warn("signing keys not read again", "error", err)
+	case changed:
+		s.verified.clear() // what was found good under a key that is gone is not any more
+		s.log.Info("signing keys have changed", "current", s.keys.now().current)
+	}
+}
+
+func readKeys(dir string) (*keySet, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the key directory: %w", err)
 	}
@@ -45,7 +126,7 @@ func LoadKeys(dir string) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Keys{private: private, public: map[string]ed25519.PublicKey{}}
+	k := &keySet{private: private, public: map[string]ed25519.PublicKey{}}
 	k.current = k.accept(private)
 	previous, err := readKey(filepath.Join(dir, previousFile))
 	switch {
@@ -57,7 +138,7 @@ func LoadKeys(dir string) (*Keys, error) {
 	return k, nil
 }
 
-func (k *Keys) accept(private ed25519.PrivateKey) string {
+func (k *keySet) accept(private ed25519.PrivateKey) string {
 	public := private.Public().(ed25519.PublicKey)
 	id := keyID(public)
 	k.public[id] = public
@@ -123,9 +204,10 @@ type PublicKey struct {
 // PublicKeys returns the keys that tokens are checked with, the current one first.
 func (s *Service) PublicKeys() []PublicKey {
 	var keys []PublicKey
-	for id, public := range s.keys.public {
+	set := s.keys.now()
+	for id, public := range set.public {
 		k := PublicKey{"OKP", "Ed25519", base64.RawURLEncoding.EncodeToString(public), id, "EdDSA", "sig"}
-		if id == s.keys.current {
+		if id == set.current {
 			keys = slices.Insert(keys, 0, k)
 		} else {
 			keys = append(keys, k)

@@ -11,11 +11,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// revokedFor is how long a revocation is remembered: longer than a token may be found good without a look into a bucket.
-const revokedFor = accessLife + time.Minute
-
 // revoked are the sessions and API keys that have been ended lately. Ids are ours and unique, so the two share a set.
 type revoked struct {
+	// life is how long a revocation is remembered: longer than a token may be found good without a look into a bucket.
+	life time.Duration
+
 	mu    sync.Mutex // guards what follows
 	until map[string]time.Time
 	tell  func(session string)
@@ -24,7 +24,7 @@ type revoked struct {
 func (r *revoked) add(session string, now time.Time) {
 	r.mu.Lock()
 	_, known := r.until[session]
-	r.until[session] = now.Add(revokedFor)
+	r.until[session] = now.Add(r.life)
 	tell := r.tell
 	r.mu.Unlock()
 	if !known && tell != nil {
@@ -126,7 +126,7 @@ func (s *Service) follow(ctx context.Context, b Bucket) (err error) {
 				return errors.New("what is revoked can no longer be followed")
 			case !more:
 				return nil
-			case e == nil || e.Operation() == jetstream.KeyValuePut || s.now().Sub(e.Created()) > revokedFor:
+			case e == nil || e.Operation() == jetstream.KeyValuePut || s.now().Sub(e.Created()) > s.revoked.life:
 				continue
 			}
 			if _, session, _ := strings.Cut(e.Key(), "."); !strings.HasPrefix(session, ticketMark) {

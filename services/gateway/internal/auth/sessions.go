@@ -122,7 +122,7 @@ func (s *Service) tokens(account order.AccountID, family, key, secret string) (T
 	if err != nil {
 		return Tokens{}, err
 	}
-	return Tokens{Access: access, ExpiresIn: accessLife, Refresh: "hgr_" + key + "." + secret}, nil
+	return Tokens{Access: access, ExpiresIn: s.accessLife, Refresh: "hgr_" + key + "." + secret}, nil
 }
 
 func equal(a, b string) bool {

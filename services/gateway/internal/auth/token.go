@@ -20,7 +20,6 @@ const (
 	accessType = "at+jwt" // RFC 9068; a token of any other kind is never an access token
 	issuer     = "hourglass"
 	audience   = "hourglass-api"
-	accessLife = 10 * time.Minute
 	// sessionScopes are those of a user who has logged in.
 	sessionScopes = string(Read + " " + Trade + " " + Manage)
 	leeway        = 5 * time.Second // between the clocks of several gateways
@@ -35,16 +34,16 @@ type claims struct {
 }
 
 func (s *Service) sign(account order.AccountID, session string) (string, error) {
-	now := s.now()
+	now, keys := s.now(), s.keys.now()
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: issuer, Audience: jwt.ClaimStrings{audience}, Subject: string(account), ID: newID(),
-			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(accessLife)),
+			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(s.accessLife)),
 		},
 		Session: session, Scope: sessionScopes,
 	})
-	token.Header["typ"], token.Header["kid"] = accessType, s.keys.current
-	signed, err := token.SignedString(s.keys.private)
+	token.Header["typ"], token.Header["kid"] = accessType, keys.current
+	signed, err := token.SignedString(keys.private)
 	if err != nil {
 		return "", fmt.Errorf("sign the access token: %w", err)
 	}
@@ -111,7 +110,11 @@ func (s *Service) key(t *jwt.Token) (any, error) {
 		}
 	}
 	kid, _ := t.Header["kid"].(string)
-	public, ok := s.keys.public[kid]
+	public, ok := s.keys.now().public[kid]
+	if !ok && kid != "" {
+		s.rereadKeys(rereadSoonest)
+		public, ok = s.keys.now().public[kid]
+	}
 	if typ, _ := t.Header["typ"].(string); typ != accessType || !ok {
 		return nil, errors.New("not an access token under a key of ours")
 	}
@@ -140,6 +143,12 @@ func (v *verified) get(token string) (Identity, bool) {
 	defer v.mu.Unlock()
 	id, ok := v.ids[token]
 	return id, ok
+}
+
+func (v *verified) clear() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	clear(v.ids)
 }
 
 func (v *verified) put(token string, id Identity) {

@@ -44,6 +44,9 @@ func tokensOf(t auth.Tokens) tokens {
 // Register creates the user and has the account opened. If nobody answers for the account now, the command is in the log
 // and the account opens when its owner is back.
 func (s *server) Register(ctx context.Context, req RegisterRequestObject) (RegisterResponseObject, error) {
+	if err := s.spend(ctx, s.signups, "users registered"); err != nil {
+		return nil, err
+	}
 	id, err := s.Auth.Register(ctx, req.Body.Username, req.Body.Password)
 	if err != nil {
 		return nil, err
@@ -89,7 +92,7 @@ func (s *server) Token(ctx context.Context, req TokenRequestObject) (TokenRespon
 }
 
 func (s *server) login(ctx context.Context, username, password string) (t auth.Tokens, err error) {
-	err = s.guarded(username, func() error {
+	err = s.guarded(ctx, username, func() error {
 		t, err = s.Auth.Login(ctx, username, password)
 		return err
 	})

@@ -127,7 +127,7 @@ func decodeFields(body []byte, into any) []order.FieldError {
 			err = dec.Decode(into)
 		}
 		if err != nil {
-			faults = append(faults, order.FieldError{Field: name, Detail: faultOf(err)})
+			faults = append(faults, faultAt([]string{name}, faultOf(err)))
 		}
 	}
 	return faults

@@ -11,6 +11,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/hourglass-trading/hourglass/pkg/order"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/auth"
 )
 
@@ -33,13 +34,17 @@ type contract struct {
 
 // operation is what a route takes.
 type operation struct {
-	id       string
-	public   bool // answers without a token
-	scope    auth.Scope
-	byHand   bool // not among the generated handlers
-	params   []param
-	media    string             // content type of the body, "" if it takes none
-	body     *jsonschema.Schema // nil if it takes none
+	id      string
+	public  bool // answers without a token
+	scope   auth.Scope
+	byHand  bool // not among the generated handlers
+	params  []param
+	media   string             // content type of the body, "" if it takes none
+	body    *jsonschema.Schema // nil if it takes none
+	maxBody int64              // bytes
+	// judge says what is wrong with a body beyond its schema, as far as that can be said of one that the schema refuses; nil
+	// where the schema says it all.
+	judge    func(body []byte) []order.FieldError
 	prefixes []string
 	route    string // as Echo writes it, without the prefix
 	method   string
@@ -123,6 +128,10 @@ func newOperation(compiler *jsonschema.Compiler, path, method string, item *open
 	}
 	if op.RequestBody == nil {
 		return o, nil
+	}
+	o.maxBody, o.judge = maxBody, judges[o.id]
+	if most, ok := op.Extensions["x-max-body"].(float64); ok {
+		o.maxBody = int64(most)
 	}
 	for media := range op.RequestBody.Value.Content {
 		o.media = media // each of ours has one

@@ -15,7 +15,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // TestEveryRouteIsDocumentedAndEveryDocumentedRouteIsThere holds the registered routes against the document, both ways.
 func TestEveryRouteIsDocumentedAndEveryDocumentedRouteIsThere(t *testing.T) {
 	e, err := newEcho(Parts{
-		Log: slog.New(slog.DiscardHandler), Limits: DefaultLimits(), Stream: http.NotFoundHandler(),
+		Log: slog.New(slog.DiscardHandler), Stream: http.NotFoundHandler(),
 		Ready: func(context.Context) map[string]string { return nil },
 	})
 	if err != nil {

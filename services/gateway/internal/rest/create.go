@@ -41,6 +41,36 @@ type plainRequest struct {
 	Exchange choice `json:"exchange"`
 }
 
+// judges say what is wrong with the meaning of a body whose schema has found faults already. The symbol is left out, as it
+// may be an exchange's own spelling.
+var judges = map[string]func([]byte) []order.FieldError{
+	"createTWAP": judgeTWAP, "previewTWAP": judgeTWAP, "createOrder": judgePlain,
+}
+
+func judgeTWAP(body []byte) []order.FieldError {
+	var req twapRequest
+	req.setDefaults()
+	decodeFields(body, &req) // what cannot be decoded the schema has told
+	if req.Exchange != nil {
+		req.Exchanges = req.Exchange
+	}
+	return withoutSymbol(req.Validate(time.Now()))
+}
+
+func judgePlain(body []byte) []order.FieldError {
+	var req plainRequest
+	decodeFields(body, &req)
+	if req.Exchange != nil {
+		req.Exchanges = req.Exchange
+	}
+	req.SetDefaults()
+	return withoutSymbol(req.Validate(time.Now()))
+}
+
+func withoutSymbol(faults []order.FieldError) []order.FieldError {
+	return slices.DeleteFunc(faults, func(f order.FieldError) bool { return f.Field == "symbol" })
+}
+
 // wish is an order that a client wants.
 type wish struct {
 	command     *order.Command    // without an id
@@ -190,7 +220,7 @@ func (s *server) plain(ctx context.Context, req *plainRequest) (order.Plain, []m
 // resolve finds the instruments that an order means and makes its symbol canonical, unless it has faults.
 func (s *server) resolve(ctx context.Context, exchanges []market.Exchange, symbol *market.Symbol, faults []order.FieldError) ([]market.Instrument, error) {
 	// The symbol may be an exchange's own spelling, which only the exchange's list can judge.
-	faults = slices.DeleteFunc(faults, func(f order.FieldError) bool { return f.Field == "symbol" })
+	faults = withoutSymbol(faults)
 	for _, e := range exchanges {
 		if _, err := market.ParseExchange(string(e)); err != nil {
 			continue // all, or told by Validate

@@ -1,9 +1,11 @@
 package rest
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -12,20 +14,24 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Limits are how many requests are taken.
+// Limits are how many requests are taken. Addresses are counted by addressKey.
 type Limits struct {
 	Off          bool // for load tests on this machine
 	IPRate       rate.Limit
 	IPBurst      int // of requests without a token, per address
 	AccountRate  rate.Limit
 	AccountBurst int // of requests with a token, per account
-	AccessRate   rate.Limit
-	AccessBurst  int // of register, login and token, per address
-}
-
-// DefaultLimits are generous for people and bots and small enough that nobody takes the whole machine.
-func DefaultLimits() Limits {
-	return Limits{IPRate: 20, IPBurst: 40, AccountRate: 50, AccountBurst: 100, AccessRate: 2, AccessBurst: 60}
+	LoginRate    rate.Limit
+	LoginBurst   int // of passwords tried, per address
+	SignupRate   rate.Limit
+	SignupBurst  int // of users registered, per address
+	ConnectRate  rate.Limit
+	ConnectBurst int // of WebSockets opened, per address
+	// NearFactor is how many times as many logins, signups and WebSockets an address of this machine or of a private network
+	// may have as one of the internet: behind it may stand a whole office, or a proxy that nobody told us of.
+	NearFactor int
+	// LongestDelay bounds how long the next try of a password is put off for an address that guessed wrong, for one name.
+	LongestDelay time.Duration
 }
 
 // maxBuckets bounds what a limiter remembers. Beyond it full buckets are forgotten, which changes nothing for them, and if
@@ -34,8 +40,9 @@ const maxBuckets = 20_000
 
 // limiter holds a token bucket for each key.
 type limiter struct {
-	rate  rate.Limit
-	burst int
+	rate   rate.Limit
+	burst  int
+	factor func(key string) int // how many times as much a key may have; nil: once
 
 	mu      sync.Mutex // guards buckets
 	buckets map[string]*rate.Limiter
@@ -45,8 +52,26 @@ func newLimiter(r rate.Limit, burst int) *limiter {
 	return &limiter{rate: r, burst: burst, buckets: map[string]*rate.Limiter{}}
 }
 
-// take takes a token of key's bucket. It returns how many are left, and how long to wait if there was none.
-func (l *limiter) take(key string, now time.Time) (left int, wait time.Duration) {
+// nearLimiter is a limiter of addresses that gives near ones factor times as much.
+func nearLimiter(r rate.Limit, burst, factor int) *limiter {
+	l := newLimiter(r, burst)
+	l.factor = func(address string) int {
+		if ip, err := netip.ParseAddr(address); err == nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()) {
+			return max(1, factor)
+		}
+		return 1
+	}
+	return l
+}
+
+// allowance is how a key stands with its limit.
+type allowance struct {
+	limit, left int
+	wait        time.Duration // 0: the request was counted; else none was left
+}
+
+// take takes a token of key's bucket.
+func (l *limiter) take(key string, now time.Time) allowance {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.buckets[key]
@@ -54,21 +79,25 @@ func (l *limiter) take(key string, now time.Time) (left int, wait time.Duration)
 		if len(l.buckets) >= maxBuckets {
 			l.prune(now)
 		}
-		b = rate.NewLimiter(l.rate, l.burst)
+		factor := 1
+		if l.factor != nil {
+			factor = l.factor(key)
+		}
+		b = rate.NewLimiter(l.rate*rate.Limit(factor), l.burst*factor)
 		l.buckets[key] = b
 	}
 	if b.AllowN(now, 1) {
-		return int(b.TokensAt(now)), 0
+		return allowance{limit: b.Burst(), left: int(b.TokensAt(now))}
 	}
 	r := b.ReserveN(now, 1)
-	wait = r.DelayFrom(now)
+	wait := r.DelayFrom(now)
 	r.CancelAt(now)
-	return 0, max(wait, time.Millisecond)
+	return allowance{limit: b.Burst(), wait: max(wait, time.Millisecond)}
 }
 
 func (l *limiter) prune(now time.Time) {
 	for key, b := range l.buckets {
-		if int(b.TokensAt(now)) >= l.burst {
+		if int(b.TokensAt(now)) >= b.Burst() {
 			delete(l.buckets, key)
 		}
 	}
@@ -82,20 +111,38 @@ func (l *limiter) prune(now time.Time) {
 
 // limit takes a token for a request and tells the client how it stands, or answers 429.
 func (l *limiter) limit(ctx echo.Context, key string) error {
-	left, wait := l.take(key, time.Now())
-	h := ctx.Response().Header()
-	h.Set("RateLimit-Limit", strconv.Itoa(l.burst))
-	h.Set("RateLimit-Remaining", strconv.Itoa(left))
-	h.Set("RateLimit-Reset", strconv.Itoa(seconds(wait)))
-	if wait > 0 {
-		return tooMany("rate_limited", "too many requests", wait)
+	a := l.take(key, time.Now())
+	a.tell(ctx.Response().Header())
+	if a.wait > 0 {
+		return tooMany("rate_limited", "too many requests", a.wait)
 	}
 	return nil
+}
+
+func (a allowance) tell(h http.Header) {
+	h.Set("RateLimit-Limit", strconv.Itoa(a.limit))
+	h.Set("RateLimit-Remaining", strconv.Itoa(a.left))
+	h.Set("RateLimit-Reset", strconv.Itoa(seconds(a.wait)))
 }
 
 func tooMany(code, detail string, wait time.Duration) *problem {
 	p := newProblem(http.StatusTooManyRequests, code, detail)
 	p.retryAfter = wait
+	return p
+}
+
+// spend takes a token of a limit beyond the one that every request is counted by. Of those the answer tells the one that
+// was reached.
+func (s *server) spend(ctx context.Context, l *limiter, what string) error {
+	if s.Limits.Off {
+		return nil
+	}
+	a := l.take(address(ctx), time.Now())
+	if a.wait == 0 {
+		return nil
+	}
+	p := tooMany("rate_limited", "too many "+what+" from this address", a.wait)
+	p.allowance = &a
 	return p
 }
 
@@ -114,6 +161,18 @@ func clientAddress(proxies []netip.Prefix) echo.IPExtractor {
 	return echo.ExtractIPFromXFFHeader(trust...)
 }
 
+// overTLS reports whether a request came encrypted: to us, or to a proxy of ours, which says so.
+func (s *server) overTLS(req *http.Request) bool {
+	if req.TLS != nil {
+		return true
+	}
+	remote, err := netip.ParseAddrPort(req.RemoteAddr)
+	if err != nil || req.Header.Get("X-Forwarded-Proto") != "https" {
+		return false
+	}
+	return slices.ContainsFunc(s.Proxies, func(p netip.Prefix) bool { return p.Contains(remote.Addr().Unmap()) })
+}
+
 // addressKey is what requests without a token are counted by: the address, of IPv6 the network of one customer (/64).
 func addressKey(ip string) string {
 	parsed := net.ParseIP(ip)
@@ -121,55 +180,4 @@ func addressKey(ip string) string {
 		return ip
 	}
 	return parsed.Mask(net.CIDRMask(64, 128)).String()
-}
-
-// guard slows down guessing a password: after a few failures for a name, each further one doubles the time until the next
-// try is taken, up to a minute. There is no lock that an attacker could close for the owner.
-type guard struct {
-	mu    sync.Mutex // guards tries
-	tries map[string]tried
-}
-
-type tried struct {
-	failures int
-	until    time.Time
-}
-
-const (
-	freeFailures = 5
-	maxDelay     = time.Minute
-	forgetAfter  = time.Hour
-)
-
-// wait returns how long a name must wait for its next try.
-func (g *guard) wait(name string, now time.Time) time.Duration {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return max(0, g.tries[name].until.Sub(now))
-}
-
-// failed counts a failure; succeeded forgets them.
-func (g *guard) failed(name string, now time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.tries) >= maxBuckets {
-		for other, t := range g.tries {
-			if now.Sub(t.until) > forgetAfter || len(g.tries) >= maxBuckets {
-				delete(g.tries, other)
-			}
-		}
-	}
-	t := g.tries[name]
-	t.failures++
-	t.until = now
-	if over := t.failures - freeFailures; over >= 0 {
-		t.until = now.Add(min(maxDelay, time.Second<<min(over, 10)))
-	}
-	g.tries[name] = t
-}
-
-func (g *guard) succeeded(name string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.tries, name)
 }

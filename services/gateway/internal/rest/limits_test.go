@@ -12,18 +12,18 @@ func TestABucketIsRefilled(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	l := newLimiter(2, 4)
 	for want := 3; want >= 0; want-- {
-		if left, wait := l.take("a", now); left != want || wait != 0 {
-			t.Errorf("left %d, wait %v; want %d", left, wait, want)
+		if a := l.take("a", now); a != (allowance{limit: 4, left: want}) {
+			t.Errorf("%+v; want %d left", a, want)
 		}
 	}
-	if _, wait := l.take("a", now); wait != 500*time.Millisecond {
-		t.Errorf("empty: wait %v", wait)
-	}
-	if _, wait := l.take("b", now); wait != 0 {
-		t.Errorf("another key waits %v", wait)
-	}
-	if _, wait := l.take("a", now.Add(500*time.Millisecond)); wait != 0 {
-		t.Errorf("refilled: wait %v", wait)
+	for name, is := range map[string]struct {
+		key   string
+		after time.Duration
+		want  time.Duration
+	}{"empty": {"a", 0, 500 * time.Millisecond}, "another key": {"b", 0, 0}, "refilled": {"a", 500 * time.Millisecond, 0}} {
+		if a := l.take(is.key, now.Add(is.after)); a.wait != is.want {
+			t.Errorf("%s: wait %v", name, a.wait)
+		}
 	}
 }
 
@@ -45,26 +45,78 @@ func TestALimiterForgetsFullBucketsFirst(t *testing.T) {
 	}
 }
 
+func TestAddressesNearbyMayHaveMore(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	l := nearLimiter(1, 3, 40)
+	for address, want := range map[string]int{
+		"127.0.0.1": 120, "::1": 120, "10.9.8.7": 120, "172.17.0.1": 120, "192.168.1.1": 120, "fd00:1:2:3::": 120, "169.254.1.1": 120,
+		"8.8.8.8": 3, "172.32.0.1": 3, "2001:db8::": 3, "?": 3,
+	} {
+		if a := l.take(address, now); a.limit != want {
+			t.Errorf("%s: %+v", address, a)
+		}
+	}
+}
+
 func TestGuessingAPasswordGetsSlower(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	g := guard{tries: map[string]tried{}}
+	g := newGuard(6 * time.Minute)
 	var waits []time.Duration
 	for range 14 {
-		g.failed("alice", now)
-		waits = append(waits, g.wait("alice", now)/time.Second)
+		g.failed("alice", "1.1.1.1", now)
+		waits = append(waits, g.wait("alice", "1.1.1.1", now)/time.Second)
 	}
-	want := []time.Duration{0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60}
+	want := []time.Duration{0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 360}
 	for i := range want {
 		if waits[i] != want[i] {
 			t.Fatalf("waits %v, want %v", waits, want)
 		}
 	}
-	if g.wait("alice", now.Add(maxDelay)) != 0 || g.wait("bob", now) != 0 {
-		t.Error("a name is locked")
+	if wait := g.wait("alice", "2.2.2.2", now); wait == 0 || wait > time.Minute {
+		t.Errorf("the owner, elsewhere, waits %v", wait)
 	}
-	g.succeeded("alice")
-	if g.wait("alice", now) != 0 {
-		t.Error("a right password changes nothing")
+	for name, wait := range map[string]time.Duration{
+		"the owner after a minute":    g.wait("alice", "2.2.2.2", now.Add(time.Minute)),
+		"the guesser after its delay": g.wait("alice", "1.1.1.1", now.Add(6*time.Minute)),
+		"another name":                g.wait("bob", "1.1.1.1", now),
+	} {
+		if wait != 0 {
+			t.Errorf("%s is locked out for %v", name, wait)
+		}
+	}
+	g.succeeded("alice", "2.2.2.2")
+	if g.wait("alice", "2.2.2.2", now) != 0 || g.wait("alice", "1.1.1.1", now) == 0 {
+		t.Error("a right password frees its own address alone")
+	}
+}
+
+func TestManyAddressesGuessSlowlyTogether(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	g := newGuard(6 * time.Minute)
+	for i := range 30 {
+		g.failed("alice", strconv.Itoa(i), now)
+	}
+	if wait := g.wait("alice", "new", now); wait != time.Minute {
+		t.Errorf("the next address waits %v", wait)
+	}
+}
+
+func TestAGuardForgetsAnHourAndIsBounded(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	g := newGuard(6 * time.Minute)
+	for range 20 {
+		g.failed("alice", "1.1.1.1", now)
+	}
+	later := now.Add(2 * time.Hour)
+	g.failed("alice", "1.1.1.1", later)
+	if wait := g.wait("alice", "1.1.1.1", later); wait != 0 {
+		t.Errorf("failures of two hours ago still count: %v", wait)
+	}
+	for i := range 2 * maxBuckets {
+		g.failed(strconv.Itoa(i), "1.1.1.1", later)
+	}
+	if len(g.tries) > maxBuckets+1 {
+		t.Errorf("%d tries are kept", len(g.tries))
 	}
 }
 

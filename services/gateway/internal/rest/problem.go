@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -33,6 +35,7 @@ type problem struct {
 	Checks       map[string]string  `json:"checks,omitempty"`
 
 	retryAfter time.Duration // 0: not told
+	allowance  *allowance    // of the limit that was reached, if it is not the one that every request is counted by
 }
 
 // Error implements error.
@@ -56,8 +59,20 @@ func invalid(faults []order.FieldError) *problem {
 		}
 		p.Detail += f.Field + " " + f.Detail
 	}
-	p.Errors = faults
+	p.Errors = pointed(faults)
 	return p
+}
+
+// pointed gives each fault of a body the JSON pointer of its value. Those that the account's owner finds name a member of
+// the body.
+func pointed(faults []order.FieldError) []order.FieldError {
+	faults = slices.Clone(faults)
+	for i, f := range faults {
+		if f.Pointer == "" && f.Field != "" {
+			faults[i].Pointer = jsonPointer(strings.Split(f.Field, "."))
+		}
+	}
+	return faults
 }
 
 // statusOf is the table of what a kind of failure means to a client.
@@ -134,7 +149,7 @@ func rejected(kind order.RejectionKind, code, detail string, faults []order.Fiel
 		status = http.StatusServiceUnavailable // of a later version than ours: nothing the client did
 	}
 	p := newProblem(status, code, detail)
-	p.Errors = faults
+	p.Errors = pointed(faults)
 	if status == http.StatusServiceUnavailable {
 		p.retryAfter = time.Second
 	}
@@ -156,6 +171,9 @@ func (s *server) fail(err error, ctx echo.Context) {
 	h := ctx.Response().Header()
 	if told.retryAfter > 0 {
 		h.Set(echo.HeaderRetryAfter, strconv.Itoa(seconds(told.retryAfter)))
+	}
+	if told.allowance != nil {
+		told.allowance.tell(h)
 	}
 	if told.Status == http.StatusUnauthorized {
 		h.Set(echo.HeaderWWWAuthenticate, `Bearer realm="hourglass", error="invalid_token"`)

@@ -57,7 +57,9 @@ type server struct {
 	contract *contract
 	perIP    *limiter
 	perUser  *limiter
-	access   *limiter
+	logins   *limiter
+	signups  *limiter
+	connects *limiter
 	guard    guard
 	turns    turns
 }
@@ -80,8 +82,10 @@ func newEcho(parts Parts) (*echo.Echo, error) {
 	s := &server{
 		Parts: parts, log: parts.Log, contract: c,
 		perIP: newLimiter(limits.IPRate, limits.IPBurst), perUser: newLimiter(limits.AccountRate, limits.AccountBurst),
-		access: newLimiter(limits.AccessRate, limits.AccessBurst),
-		guard:  guard{tries: map[string]tried{}}, turns: turns{taken: map[string]chan struct{}{}},
+		logins:   nearLimiter(limits.LoginRate, limits.LoginBurst, limits.NearFactor),
+		signups:  nearLimiter(limits.SignupRate, limits.SignupBurst, limits.NearFactor),
+		connects: nearLimiter(limits.ConnectRate, limits.ConnectBurst, limits.NearFactor),
+		guard:    newGuard(limits.LongestDelay), turns: turns{taken: map[string]chan struct{}{}},
 	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
@@ -156,7 +160,7 @@ func (s *server) registerByHand(e *echo.Echo, checks map[string][]echo.Middlewar
 		return page(ctx)
 	}
 	stream := func(ctx echo.Context) error {
-		if err := s.count(ctx, s.contract.operations["GET /ws"], auth.Identity{}); err != nil {
+		if err := s.countConnect(ctx); err != nil {
 			return err
 		}
 		if !ctx.IsWebSocket() {
@@ -217,7 +221,10 @@ func (s *server) secure(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "interest-cohort=()")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), interest-cohort=(), microphone=(), payment=(), usb=()")
+		if s.overTLS(ctx.Request()) {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		if !strings.HasPrefix(ctx.Path(), "/docs/") {
 			h.Set("Cache-Control", "no-store")
 		}
@@ -233,6 +240,14 @@ func caller(ctx context.Context) auth.Identity {
 	return id
 }
 
+type addressContext struct{}
+
+// address returns where a request comes from, as it is counted.
+func address(ctx context.Context) string {
+	from, _ := ctx.Value(addressContext{}).(string)
+	return from
+}
+
 // admit finds out who calls, asks for a token where the contract does, and counts the request against its limit.
 func (s *server) admit(op *operation) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -244,7 +259,8 @@ func (s *server) admit(op *operation) echo.MiddlewareFunc {
 			if err != nil {
 				return err
 			}
-			ctx.SetRequest(req.WithContext(context.WithValue(within, identityKey{}, id)))
+			known := context.WithValue(within, identityKey{}, id)
+			ctx.SetRequest(req.WithContext(context.WithValue(known, addressContext{}, addressKey(ctx.RealIP()))))
 			return next(ctx)
 		}
 	}
@@ -281,16 +297,21 @@ func (s *server) identity(ctx context.Context, req *http.Request) (auth.Identity
 
 // count takes a token from the bucket that a request belongs to.
 func (s *server) count(ctx echo.Context, op *operation, id auth.Identity) error {
-	address := addressKey(ctx.RealIP())
 	switch {
 	case s.Limits.Off, op.id == "getHealth", op.id == "getReadiness":
 		return nil
-	case op.id == "register", op.id == "login", op.id == "token", op.id == "changePassword":
-		return s.access.limit(ctx, address)
 	case id.Account != "":
 		return s.perUser.limit(ctx, string(id.Account))
 	}
-	return s.perIP.limit(ctx, address)
+	return s.perIP.limit(ctx, addressKey(ctx.RealIP()))
+}
+
+// countConnect counts an attempt to open a WebSocket.
+func (s *server) countConnect(ctx echo.Context) error {
+	if s.Limits.Off {
+		return nil
+	}
+	return s.connects.limit(ctx, addressKey(ctx.RealIP()))
 }
 
 // The view's and the bus's types meet the handlers' needs; said here so that a change shows where it hurts.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -60,7 +59,7 @@ func (s *server) Logout(ctx context.Context, _ LogoutRequestObject) (LogoutRespo
 // ChangePassword changes the caller's password. Wrong ones are counted as those of logins are, so that a stolen token does
 // not help to guess.
 func (s *server) ChangePassword(ctx context.Context, req ChangePasswordRequestObject) (ChangePasswordResponseObject, error) {
-	err := s.guarded(req.Body.Username, func() error {
+	err := s.guarded(ctx, req.Body.Username, func() error {
 		return s.Auth.ChangePassword(ctx, caller(ctx), req.Body.Username, req.Body.Current, req.Body.New)
 	})
 	if errors.Is(err, auth.ErrCredentials) { // not 401, which would say that the token is not valid
@@ -129,20 +128,4 @@ func (s *server) events(op *operation) echo.HandlerFunc {
 		}
 		return s.Events(ctx.Response(), ctx.Request(), id, last)
 	}
-}
-
-// guarded runs a check of a name's password and counts how it ends.
-func (s *server) guarded(username string, check func() error) error {
-	name := strings.ToLower(username)
-	if wait := s.guard.wait(name, time.Now()); wait > 0 && !s.Limits.Off {
-		return tooMany("too_many_failures", "too many wrong passwords for this name", wait)
-	}
-	err := check()
-	switch {
-	case errors.Is(err, auth.ErrCredentials):
-		s.guard.failed(name, time.Now())
-	case err == nil:
-		s.guard.succeeded(name)
-	}
-	return err
 }

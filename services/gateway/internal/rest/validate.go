@@ -22,8 +22,8 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/order"
 )
 
-// maxBody bounds a request's body; no order needs a tenth of it.
-const maxBody = 64 << 10
+// maxBody bounds a request's body where the contract does not say less (x-max-body); no order needs a tenth of it.
+const maxBody = 16 << 10
 
 // bodyKey is where a validated body waits for the binder.
 const bodyKey = "body"
@@ -123,7 +123,7 @@ func (p param) check(text string) []order.FieldError {
 	}
 	faults := faultsOf(p.schema.Validate(value))
 	for i := range faults {
-		faults[i].Field = p.name
+		faults[i].Field, faults[i].Pointer = p.name, "" // it is not in the body
 	}
 	return faults
 }
@@ -135,9 +135,9 @@ func (o *operation) checkBody(ctx echo.Context) error {
 	if charset := params["charset"]; err != nil || media != o.media || (charset != "" && !strings.EqualFold(charset, "utf-8")) {
 		return newProblem(http.StatusUnsupportedMediaType, "unsupported_media_type", "the body must be "+o.media)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, req.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(nil, req.Body, o.maxBody))
 	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
-		return newProblem(http.StatusRequestEntityTooLarge, "body_too_large", fmt.Sprintf("the body may have %d bytes", maxBody))
+		return newProblem(http.StatusRequestEntityTooLarge, "body_too_large", fmt.Sprintf("the body may have %d bytes", o.maxBody))
 	}
 	if err != nil {
 		return badRequest("unreadable_body", "the body could not be read to its end")
@@ -147,11 +147,31 @@ func (o *operation) checkBody(ctx echo.Context) error {
 		return badRequest("malformed_body", err.Error())
 	}
 	if faults := faultsOf(o.body.Validate(value)); len(faults) > 0 {
-		return invalid(faults)
+		return invalid(o.andMore(faults, body))
 	}
 	ctx.Set(bodyKey, body)
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	return nil
+}
+
+// andMore adds to the faults that the schema found those that a look at the meaning of the other fields finds, so that a
+// client is told all of them together.
+func (o *operation) andMore(faults []order.FieldError, body []byte) []order.FieldError {
+	if o.judge == nil {
+		return faults
+	}
+	told := map[string]bool{}
+	for _, f := range faults {
+		top, _, _ := strings.Cut(f.Field, ".")
+		told[top] = true
+	}
+	for _, f := range o.judge(body) {
+		if top, _, _ := strings.Cut(f.Field, "."); !told[top] {
+			faults = append(faults, f)
+		}
+	}
+	slices.SortStableFunc(faults, func(a, b order.FieldError) int { return strings.Compare(a.Field, b.Field) })
+	return faults
 }
 
 func (o *operation) parse(body []byte) (any, error) {
@@ -207,21 +227,21 @@ func faultsOf(err error) []order.FieldError {
 }
 
 func leaves(e *jsonschema.ValidationError) []order.FieldError {
-	field := strings.Join(e.InstanceLocation, ".")
+	at := e.InstanceLocation
 	switch k := e.ErrorKind.(type) {
 	case *kind.Required:
-		return each(field, k.Missing, "is required")
+		return each(at, k.Missing, "is required")
 	case *kind.AdditionalProperties:
-		return each(field, k.Properties, "unknown field")
+		return each(at, k.Properties, "unknown field")
 	case *kind.Type:
-		return []order.FieldError{{Field: field, Detail: "must be " + strings.Join(k.Want, " or ") + ", not " + k.Got}}
+		return []order.FieldError{faultAt(at, "must be "+strings.Join(k.Want, " or ")+", not "+k.Got)}
 	case *kind.OneOf, *kind.AnyOf:
-		return likeliest(e, field)
+		return likeliest(e)
 	case *kind.Pattern:
-		return []order.FieldError{{Field: field, Detail: "must match " + k.Want}}
+		return []order.FieldError{faultAt(at, "must match "+k.Want)}
 	}
 	if len(e.Causes) == 0 {
-		return []order.FieldError{{Field: field, Detail: e.ErrorKind.LocalizedString(english)}}
+		return []order.FieldError{faultAt(at, e.ErrorKind.LocalizedString(english))}
 	}
 	var faults []order.FieldError
 	for _, cause := range e.Causes {
@@ -231,7 +251,7 @@ func leaves(e *jsonschema.ValidationError) []order.FieldError {
 }
 
 // likeliest returns the faults of the first alternative that at least has the right type.
-func likeliest(e *jsonschema.ValidationError, field string) []order.FieldError {
+func likeliest(e *jsonschema.ValidationError) []order.FieldError {
 	var wanted []string
 	for _, cause := range e.Causes {
 		for len(cause.Causes) == 1 && len(cause.InstanceLocation) == len(e.InstanceLocation) {
@@ -246,19 +266,35 @@ func likeliest(e *jsonschema.ValidationError, field string) []order.FieldError {
 		}
 		return leaves(cause)
 	}
-	return []order.FieldError{{Field: field, Detail: "must be " + strings.Join(wanted, " or ")}}
+	return []order.FieldError{faultAt(e.InstanceLocation, "must be "+strings.Join(wanted, " or "))}
 }
 
-func each(parent string, names []string, detail string) []order.FieldError {
+func each(parent, names []string, detail string) []order.FieldError {
 	faults := make([]order.FieldError, len(names))
 	for i, name := range names {
-		if len(name) > 64 {
-			name = name[:64] + "…"
-		}
-		if parent != "" {
-			name = parent + "." + name
-		}
-		faults[i] = order.FieldError{Field: name, Detail: detail}
+		faults[i] = faultAt(append(slices.Clone(parent), name), detail)
 	}
 	return faults
+}
+
+// faultAt is a fault of the value at a place of the body.
+func faultAt(at []string, detail string) order.FieldError {
+	const most = 64 // bytes of a name that a client made up
+	at = slices.Clone(at)
+	for i, name := range at {
+		if len(name) > most {
+			at[i] = strings.ToValidUTF8(name[:most], "") + "…"
+		}
+	}
+	return order.FieldError{Field: strings.Join(at, "."), Detail: detail, Pointer: jsonPointer(at)}
+}
+
+// jsonPointer writes a place of a document as RFC 6901 has it.
+func jsonPointer(at []string) string {
+	escape := strings.NewReplacer("~", "~0", "/", "~1")
+	var text strings.Builder
+	for _, name := range at {
+		text.WriteString("/" + escape.Replace(name))
+	}
+	return text.String()
 }

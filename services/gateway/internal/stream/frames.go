@@ -38,7 +38,7 @@ func helloFrame(cfg Config, authenticated bool, now time.Time) []byte {
 		TS               time.Time `json:"ts"`
 	}{
 		"hello", "ok", authenticated, cfg.Market, cfg.Version, int(heartbeat / time.Second),
-		limits{maxSubscriptions, maxFrame, int(frameRate), maxDepth, minIntervalMS, maxIntervalMS}, now.UTC(),
+		limits{cfg.Limits.Subscriptions, maxFrame, cfg.Limits.FramesPerSecond, maxDepth, minIntervalMS, maxIntervalMS}, now.UTC(),
 	})
 }
 

@@ -11,6 +11,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -24,14 +25,32 @@ import (
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/view"
 )
 
-// The bounds of what clients can make us hold.
+// The bounds of what clients can make us hold, beside those of the configuration.
 const (
-	maxSessions      = 10_000 // connections; a further one is answered 503
-	maxPerAccount    = 20     // connections of an account; a further one is closed with 4429
-	maxSubscriptions = 100    // of a connection; a further one is an error
-	maxFrame         = 16 << 10
-	maxDepth         = 50
+	maxFrame = 16 << 10
+	maxDepth = 50
 )
+
+// Limits bound what clients may ask for; zero fields have their defaults.
+type Limits struct {
+	Connections     int // of all clients; a further one is answered 503
+	PerAccount      int // connections; a further one is closed with 4429
+	Subscriptions   int // of a connection; a further one is an error
+	FramesPerSecond int // of a client, with five seconds' worth at once; more are closed with 4429
+}
+
+// DefaultLimits hold 10,000 clients on one small machine.
+func DefaultLimits() Limits {
+	return Limits{Connections: 10_000, PerAccount: 20, Subscriptions: 100, FramesPerSecond: 10}
+}
+
+func (l Limits) withDefaults() Limits {
+	def := DefaultLimits()
+	return Limits{
+		Connections: cmp.Or(l.Connections, def.Connections), PerAccount: cmp.Or(l.PerAccount, def.PerAccount),
+		Subscriptions: cmp.Or(l.Subscriptions, def.Subscriptions), FramesPerSecond: cmp.Or(l.FramesPerSecond, def.FramesPerSecond),
+	}
+}
 
 // Close codes of our own (RFC 6455 leaves 4000–4999 to applications).
 const (
@@ -52,6 +71,7 @@ type Config struct {
 	Public  bool   // market streams need no token
 	Market  string // live, sim or replay
 	Version string
+	Limits  Limits
 }
 
 // Hub holds the connections and the channels they share.
@@ -75,6 +95,7 @@ type Hub struct {
 
 // NewHub returns a hub without connections.
 func NewHub(cfg Config, a Authenticator, c *view.Catalog, m *view.Market, accounts *view.Accounts, log *slog.Logger) *Hub {
+	cfg.Limits = cfg.Limits.withDefaults()
 	return &Hub{
 		cfg: cfg, auth: a, catalog: c, market: m, accounts: accounts, log: log,
 		sessions: map[*session]struct{}{}, users: map[order.AccountID]int{}, channels: map[channelKey]*channel{}, ending: make(chan struct{}),
@@ -120,7 +141,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *Hub) enter(s *session) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closing || len(h.sessions) >= maxSessions {
+	if h.closing || len(h.sessions) >= h.cfg.Limits.Connections {
 		return false
 	}
 	h.sessions[s] = struct{}{}
@@ -145,7 +166,7 @@ func (h *Hub) count(s *session, id order.AccountID) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if s.counted == "" {
-		if h.users[id] >= maxPerAccount {
+		if h.users[id] >= h.cfg.Limits.PerAccount {
 			return false
 		}
 		h.users[id]++

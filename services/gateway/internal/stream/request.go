@@ -232,12 +232,13 @@ func (s *session) subscribe(ctx context.Context, r *request) error {
 		}
 		sub.every = time.Duration(ms) * time.Millisecond
 	}
+	most := s.hub.cfg.Limits.Subscriptions
 	s.mu.Lock()
 	old := s.subs[key]
-	full := old == nil && len(s.subs) >= maxSubscriptions
+	full := old == nil && len(s.subs) >= most
 	s.mu.Unlock()
 	if full {
-		return refuse("too_many_subscriptions", "a connection may have %d subscriptions", maxSubscriptions)
+		return refuse("too_many_subscriptions", "a connection may have %d subscriptions", most)
 	}
 	if old != nil { // the same again with other parameters: it starts over
 		s.mu.Lock()

@@ -24,8 +24,7 @@ const (
 	writePatience = 30 * time.Second // for one frame; a client whose socket is full for longer is gone
 	expiryWarning = 30 * time.Second // before the token expires
 	maxControl    = 64               // answers that wait for a slow client; more of them is a flood
-	frameRate     = rate.Limit(10)   // client's frames a second
-	frameBurst    = 50
+	burstSeconds  = 5                // worth of frames that may come at once
 )
 
 // session is one connection.
@@ -52,9 +51,9 @@ type session struct {
 }
 
 func newSession(h *Hub) *session {
-	now := time.Now()
+	now, perSecond := time.Now(), h.cfg.Limits.FramesPerSecond
 	return &session{
-		hub: h, wake: make(chan struct{}, 1), limiter: rate.NewLimiter(frameRate, frameBurst),
+		hub: h, wake: make(chan struct{}, 1), limiter: rate.NewLimiter(rate.Limit(perSecond), burstSeconds*perSecond),
 		authBy: now.Add(authPatience), pingAt: now.Add(heartbeat), subs: map[subKey]*subscription{},
 	}
 }

@@ -119,7 +119,7 @@ func TestAnExpiringTokenIsWarnedOfAndMayBeRenewed(t *testing.T) {
 
 func TestAnAccountMayHaveSoManyConnections(t *testing.T) {
 	dial := serve(t, door{"t": {Account: "alice", ExpiresAt: time.Now().Add(time.Hour)}})
-	for range maxPerAccount {
+	for range DefaultLimits().PerAccount {
 		conn := dial()
 		say(t, conn, `{"action":"auth","token":"t"}`)
 		if kind, code := hear(t, conn); kind != "hello" {

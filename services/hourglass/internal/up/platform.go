@@ -38,6 +38,9 @@ func (p *platform) start(ctx context.Context, g *daemon.Group, ln net.Listener, 
 	if len(p.opt.Exchanges) > 0 {
 		settings["HOURGLASS_EXCHANGES"] = joined(p.opt.Exchanges)
 	}
+	if p.opt.RateLimits != "" {
+		settings["HOURGLASS_RATE_LIMITS"] = p.opt.RateLimits
+	}
 	symbols := startSymbols
 	switch kind {
 	case simulator.MarketSim, simulator.MarketReplay:

@@ -33,6 +33,7 @@ type Options struct {
 	Exchanges  []string `placeholder:"A,B" help:"Exchanges to collect (default: all that the market has)."`
 	Symbols    []string `placeholder:"X,Y" help:"Symbols to collect from the start, such as BTC-USDT; others are collected when somebody wants them."`
 	Admin      string   `name:"simulator-admin" placeholder:"ADDR" help:"Address on which faults of the simulated exchanges are asked for (default: nowhere)."`
+	RateLimits string   `name:"rate-limits" enum:"on,off," default:"" placeholder:"on|off" help:"Count requests (default). Off is for load tests, and refused unless the platform listens on loopback."`
 	NATSListen string   `name:"nats-listen" placeholder:"ADDR" help:"Let direct NATS subscribers connect here (default: nobody)."`
 }
 
