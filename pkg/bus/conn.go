@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -34,6 +35,9 @@ type Conn struct {
 	log      *slog.Logger
 	once     sync.Once
 	closed   chan struct{}
+
+	marketQueues, orderQueues queues
+	commandsPending           atomic.Int64
 }
 
 // Bounds of a connection. A message that finds the queue of its subscription full is dropped, which only market data is.
@@ -161,7 +165,13 @@ func (c *Conn) subscribeMessages(nc *nats.Conn, subject string, handle nats.MsgH
 	if err := sub.SetPendingLimits(queueMessages, queueBytes); err != nil {
 		return nil, fmt.Errorf("bound the queue of %s: %w", subject, err)
 	}
+	q := &c.orderQueues
+	if nc == c.market {
+		q = &c.marketQueues
+	}
+	q.add(sub)
 	return func() {
+		q.remove(sub)
 		if err := sub.Unsubscribe(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 			c.log.Warn("not unsubscribed", "subject", subject, "error", err)
 		}

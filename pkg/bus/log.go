@@ -20,6 +20,8 @@ type Stored struct {
 	Account order.AccountID // empty if the subject is not that of an account
 	Data    []byte
 	At      time.Time // when it was stored, by the server's clock
+
+	behind uint64 // messages for the same reader that were stored after it
 }
 
 // ErrOutcomeUnknown says that an append may or may not have been stored. The one way on is to read the account's events
@@ -96,7 +98,10 @@ func (c *Conn) ReadEvents(ctx context.Context, account order.AccountID, from uin
 // FollowCommands calls handle with the stored commands of all accounts from the stream sequence from on, in order, as
 // they come, until ctx ends or handle fails.
 func (c *Conn) FollowCommands(ctx context.Context, from uint64, handle func(Stored) error) error {
-	return c.follow(ctx, CommandStream, AllCommands, from, func(m Stored) (bool, error) { return true, handle(m) })
+	return c.follow(ctx, CommandStream, AllCommands, from, func(m Stored) (bool, error) {
+		c.commandsPending.Store(int64(m.behind))
+		return true, handle(m)
+	})
 }
 
 // follow reads a stream with an ordered consumer while handle says so. The consumer heals itself after a restart of the
@@ -160,5 +165,5 @@ func storedFrom(msg jetstream.Msg) (Stored, error) {
 	if err != nil || (EventSubject(account) != msg.Subject() && CommandSubject(account) != msg.Subject()) {
 		account = ""
 	}
-	return Stored{Seq: meta.Sequence.Stream, Account: account, Data: msg.Data(), At: meta.Timestamp}, nil
+	return Stored{Seq: meta.Sequence.Stream, Account: account, Data: msg.Data(), At: meta.Timestamp, behind: meta.NumPending}, nil
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
+	"github.com/hourglass-trading/hourglass/pkg/metrics"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/feed"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/publish"
@@ -30,6 +31,7 @@ type Bus interface {
 	EnsureStreams(ctx context.Context) error
 	Orders() *nats.Conn
 	Closed() <-chan struct{}
+	Measure(r *metrics.Registry)
 }
 
 var _ Bus = (*bus.Conn)(nil)
@@ -42,10 +44,12 @@ const ensureWait = time.Second
 
 // Run collects until ctx ends. The connection must outlive it; closing it is up to the caller.
 func Run(ctx context.Context, cfg Config, conn Bus, log *slog.Logger) error {
-	health := daemon.NewHealth()
+	health, reg := daemon.NewHealth(), metrics.New("collector", daemon.Version())
+	meters := newMeters(reg)
+	conn.Measure(reg)
 	g := daemon.NewGroup(ctx)
 	g.Go("health", func(ctx context.Context) error {
-		return daemon.ListenAndServe(ctx, cfg.HealthListen, health.Handler())
+		return daemon.ListenAndServe(ctx, cfg.HealthListen, reg.Pages(health.Handler()))
 	})
 	g.Go("bus", func(ctx context.Context) error {
 		select {
@@ -68,6 +72,7 @@ func Run(ctx context.Context, cfg Config, conn Bus, log *slog.Logger) error {
 	defer web.Close()
 	for _, e := range cfg.Exchanges {
 		d := newDesk(e, adapters[e.Exchange].make(cfg), cfg, conn, web, log.With("exchange", e.Exchange))
+		meters.watch(d)
 		d.start(g, conn, health, made)
 	}
 	return g.Wait()

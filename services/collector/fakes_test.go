@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nats.go/micro"
 
+	"github.com/hourglass-trading/hourglass/pkg/metrics"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange/binance"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/feed"
 )
@@ -84,6 +85,7 @@ func (*noBus) Bucket(context.Context, string) (jetstream.KeyValue, error) {
 func (*noBus) EnsureStreams(context.Context) error { return nil }
 func (*noBus) Orders() *nats.Conn                  { return nil }
 func (*noBus) Closed() <-chan struct{}             { return nil }
+func (*noBus) Measure(*metrics.Registry)           {}
 
 // newTestDesk returns a desk for Binance whose REST calls are answered by w, and whose catalog is filled if w answers.
 func newTestDesk(t *testing.T, w web) *desk {

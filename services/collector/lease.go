@@ -37,9 +37,10 @@ type lease struct {
 	owner string // this process
 	log   *slog.Logger
 
-	revision uint64      // of the key as we wrote it
-	held     atomic.Bool // by us
-	others   atomic.Bool // by another that is alive, as far as we have looked
+	revision uint64       // of the key as we wrote it
+	held     atomic.Bool  // by us
+	changes  atomic.Int64 // times that we took it or lost it
+	others   atomic.Bool  // by another that is alive, as far as we have looked
 }
 
 func newLease(e market.Exchange, log *slog.Logger) *lease {
@@ -59,11 +60,13 @@ func (l *lease) hold(ctx context.Context, conn buckets, parts func(*daemon.Group
 		}
 		l.log.Info("collecting")
 		l.held.Store(true)
+		l.changes.Add(1)
 		g := daemon.NewGroup(ctx)
 		parts(g)
 		g.Go("lease", func(ctx context.Context) error { return l.keep(ctx, store) })
 		err := g.Wait()
 		l.held.Store(false)
+		l.changes.Add(1)
 		if ctx.Err() != nil {
 			l.release(ctx, store)
 			return ctx.Err()

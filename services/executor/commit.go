@@ -32,10 +32,14 @@ func (l *loop) commit(ctx context.Context, id order.AccountID, a *owned, decide 
 		if err != nil {
 			return fmt.Errorf("encode event %s of account %s: %w", e.ID, id, err)
 		}
+		began := time.Now()
 		seq, err := l.events.AppendEvent(ctx, id, e.ID, body, a.seq)
+		l.meters.appending.Observe(time.Since(began))
 		if err == nil {
+			l.meters.stored(&e)
 			return l.apply(id, a, bus.Stored{Seq: seq, Account: id, Data: body})
 		}
+		l.meters.conflicts.Inc()
 		l.log.Warn("event not stored, deciding anew", "account", id, "event", e.ID, "error", err)
 		if err := l.catchUp(ctx, id, a); err != nil {
 			l.log.Warn("account not read", "account", id, "error", err)
@@ -61,7 +65,7 @@ func (l *loop) apply(id order.AccountID, a *owned, m bus.Stored) error {
 	l.stored.Store(max(l.stored.Load(), m.Seq)) // the loop alone writes it
 	var e order.Event
 	if err := json.Unmarshal(m.Data, &e); err != nil || e.Account != id {
-		l.skipped++
+		l.skip()
 		l.log.Error("foreign event skipped", "seq", m.Seq, "account", id, "error", err)
 		a.seq = m.Seq // the next append must still name it as the last one
 		return nil
@@ -69,6 +73,7 @@ func (l *loop) apply(id order.AccountID, a *owned, m bus.Stored) error {
 	before, _ := a.state.Order(e.OrderID)
 	if err := a.state.Apply(&e, order.Hash(m.Data)); err != nil {
 		a.broken = true
+		l.meters.stopped.Add(1)
 		l.log.Error("account stopped: its events contradict each other", "account", id, "seq", m.Seq, "event", e.ID, "error", err)
 		return nil
 	}
@@ -85,7 +90,7 @@ func (l *loop) recover(ctx context.Context, now time.Time) error {
 	err := l.events.ReadEvents(ctx, "", 1, func(m bus.Stored) error {
 		events++
 		if m.Account == "" {
-			l.skipped++
+			l.skip()
 			l.log.Error("foreign event skipped", "seq", m.Seq)
 			return nil
 		}

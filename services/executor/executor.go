@@ -18,6 +18,7 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
 	"github.com/hourglass-trading/hourglass/pkg/market"
+	"github.com/hourglass-trading/hourglass/pkg/metrics"
 )
 
 const (
@@ -47,7 +48,11 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 		}
 		return nil
 	})
+	reg := metrics.New("executor", daemon.Version())
+	conn.Measure(reg)
 	l := newLoop(cfg, conn, epoch, log)
+	l.meters.observe(reg)
+	observeQueues(reg, conn.CommandsPending, l.inbox)
 	if err := l.recover(ctx, time.Now()); err != nil {
 		return err
 	}
@@ -70,7 +75,7 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 
 	g := daemon.NewGroup(ctx)
 	g.Go("health", func(ctx context.Context) error {
-		return daemon.ListenAndServe(ctx, cfg.HealthListen, health.Handler())
+		return daemon.ListenAndServe(ctx, cfg.HealthListen, reg.Pages(health.Handler()))
 	})
 	g.Go("bus", func(ctx context.Context) error {
 		select {

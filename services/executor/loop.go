@@ -45,6 +45,7 @@ type loop struct {
 	listed    map[market.Exchange]bool
 	settled   bool
 	skipped   uint64 // stored messages that were not ours to understand
+	meters    meters
 
 	stored atomic.Uint64 // the largest sequence seen in the event log; keepMark reads it
 }
@@ -128,7 +129,7 @@ func (l *loop) takeMarket(at time.Time) {
 func (l *loop) command(ctx context.Context, m bus.Stored) error {
 	var cmd order.Command
 	if err := json.Unmarshal(m.Data, &cmd); err != nil || m.Account == "" || cmd.Account != m.Account || cmd.ID == "" {
-		l.skipped++
+		l.skip()
 		l.log.Error("foreign command skipped", "seq", m.Seq, "error", err)
 		return nil
 	}
@@ -142,12 +143,19 @@ func (l *loop) command(ctx context.Context, m bus.Stored) error {
 	return l.advance(ctx, cmd.Account, a)
 }
 
+// skip counts a stored message that is not ours to understand.
+func (l *loop) skip() {
+	l.skipped++
+	l.meters.foreign.Inc()
+}
+
 // account returns an account, a new one if it has no events yet.
 func (l *loop) account(id order.AccountID) *owned {
 	a := l.accounts[id]
 	if a == nil {
 		a = &owned{state: account.New(id, &l.cfg)}
 		l.accounts[id] = a
+		l.meters.accounts.Store(int64(len(l.accounts)))
 	}
 	return a
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
+	"github.com/hourglass-trading/hourglass/pkg/metrics"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/auth"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/rest"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/stream"
@@ -46,7 +47,9 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	if err != nil {
 		return err
 	}
-	parts, hub, stop, err := assemble(ctx, cfg, conn, log)
+	reg := metrics.New("gateway", daemon.Version())
+	conn.Measure(reg)
+	parts, hub, stop, err := assemble(ctx, cfg, conn, reg, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -74,7 +77,7 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	edge.Go("http server's end", func(ctx context.Context) error { return stopServer(ctx, srv) })
 	edge.Go("streams", hub.Run)
 	edge.Go("health", func(ctx context.Context) error {
-		return daemon.ListenAndServe(ctx, cfg.HealthListen, health.Handler())
+		return daemon.ListenAndServe(ctx, cfg.HealthListen, reg.Pages(health.Handler()))
 	})
 	edge.Go("bus", func(ctx context.Context) error {
 		select {
@@ -109,7 +112,7 @@ func listen(ctx context.Context, cfg *Config) (net.Listener, error) {
 }
 
 // assemble builds the parts. stop ends the one subscription that is made here.
-func assemble(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) (parts rest.Parts, hub *stream.Hub, stop func(), err error) {
+func assemble(ctx context.Context, cfg Config, conn *bus.Conn, reg *metrics.Registry, log *slog.Logger) (parts rest.Parts, hub *stream.Hub, stop func(), err error) {
 	if err := conn.EnsureStreams(ctx); err != nil {
 		return parts, nil, nil, err
 	}
@@ -139,12 +142,13 @@ func assemble(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger)
 		Market: view.NewMarket(conn, log), Statuses: statuses, Accounts: view.NewAccounts(conn, log),
 		Ready:   func(ctx context.Context) map[string]string { return ready(ctx, conn, statuses) },
 		Limits:  limits.ofRest(),
-		Proxies: cfg.TrustedProxies, Pages: web.FS(), Kind: cfg.Market, Version: cfg.Version, Log: log,
+		Proxies: cfg.TrustedProxies, Pages: web.FS(), Kind: cfg.Market, Version: cfg.Version, Metrics: rest.NewMetrics(reg), Log: log,
 	}
-	hub = stream.NewHub(stream.Config{Public: cfg.PublicStreams, Market: cfg.Market, Version: cfg.Version, Limits: limits.Streams},
+	hub = stream.NewHub(stream.Config{Public: cfg.PublicStreams, Market: cfg.Market, Version: cfg.Version, Limits: limits.Streams, Metrics: stream.NewMetrics(reg)},
 		parts.Auth, parts.Catalog, parts.Market, parts.Accounts, log)
 	parts.Stream, parts.Events, parts.Streams = hub, hub.Events, stream.Document()
 	parts.Auth.OnRevoke(hub.Revoke)
+	hub.Observe(reg)
 	return parts, hub, stop, nil
 }
 

@@ -91,6 +91,7 @@ func (p *Publisher) Look(l *exchange.Listing, v feed.View) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.listing = l
+	st.alive = v.Alive
 	turned := v.State != st.state
 	if v.Book != nil && (turned || !v.Received.Equal(st.received)) {
 		st.dirty = true
@@ -228,6 +229,21 @@ func (p *Publisher) Count() (symbols, live int) {
 		st.mu.Unlock()
 	}
 	return symbols, live
+}
+
+// Age returns how long ago the connection of the live book that has been silent longest was last heard; known is false
+// without a live book.
+func (p *Publisher) Age(now time.Time) (age time.Duration, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, st := range p.streams {
+		st.mu.Lock()
+		if st.payload != nil && st.state == market.Live {
+			age, known = max(age, now.Sub(st.alive)), true
+		}
+		st.mu.Unlock()
+	}
+	return age, known
 }
 
 // klines publishes what is finished and, once a second, what is running.

@@ -28,6 +28,7 @@ type stream struct {
 	state     market.State
 	published time.Time
 	received  time.Time // of the change last seen
+	alive     time.Time // when the book's connection was last heard
 	dirty     bool      // changed since it was published
 	payload   []byte    // of the newest book; nil while not collected
 	touch     []byte    // of the newest touch

@@ -45,6 +45,7 @@ type Parts struct {
 	Proxies []netip.Prefix // whose X-Forwarded-For is believed
 	Kind    string         // live, sim or replay
 	Version string
+	Metrics Metrics
 	Log     *slog.Logger
 }
 
@@ -194,6 +195,7 @@ func (s *server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := next(ctx); err != nil {
 			ctx.Error(err) // answered here, so that the status is known
 		}
+		s.Metrics.answered(ctx, time.Since(began))
 		s.log.Debug("request", "request_id", id, "method", ctx.Request().Method, "route", ctx.Path(), "status", ctx.Response().Status, "took", time.Since(began))
 		return nil
 	}

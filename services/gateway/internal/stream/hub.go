@@ -72,6 +72,7 @@ type Config struct {
 	Market  string // live, sim or replay
 	Version string
 	Limits  Limits
+	Metrics Metrics
 }
 
 // Hub holds the connections and the channels they share.
@@ -142,8 +143,10 @@ func (h *Hub) enter(s *session) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closing || len(h.sessions) >= h.cfg.Limits.Connections {
+		h.cfg.Metrics.refused.Inc()
 		return false
 	}
+	h.cfg.Metrics.accepted.Inc()
 	h.sessions[s] = struct{}{}
 	h.running.Add(1)
 	return true

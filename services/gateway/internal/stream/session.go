@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -212,6 +213,7 @@ func (s *session) tooSlow(o *orders) {
 	s.mu.Lock()
 	if !s.ended {
 		s.ended, s.code, s.behind = true, closeTooSlow, o
+		s.hub.cfg.Metrics.slow.Inc()
 	}
 	s.mu.Unlock()
 }
@@ -245,6 +247,7 @@ func (s *session) write(ctx context.Context) {
 			continue
 		}
 		if code, reason, ended := s.ending(); ended {
+			s.hub.cfg.Metrics.closed.With(strconv.Itoa(int(code))).Inc()
 			_ = s.conn.Close(code, reason) // the other side may be gone already
 			return
 		}
@@ -347,6 +350,7 @@ func (s *session) ping(ctx context.Context) {
 }
 
 func (s *session) send(ctx context.Context, frame []byte) error {
+	s.hub.cfg.Metrics.frames.Inc()
 	within, cancel := context.WithTimeout(ctx, writePatience)
 	defer cancel()
 	return s.conn.Write(within, websocket.MessageText, frame)

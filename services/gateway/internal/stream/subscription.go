@@ -89,6 +89,7 @@ func (sub *subscription) push(b body) {
 		sub.pending = sub.pending[:n-1]
 	}
 	if len(sub.pending) >= room {
+		sub.session.hub.cfg.Metrics.conflated.Inc()
 		sub.pending = append(sub.pending[:0], sub.pending[1:]...)
 		sub.dropped++
 	}
@@ -144,6 +145,7 @@ func (sub *subscription) pumpBook(ctx context.Context, s *session, now time.Time
 	}
 	sub.due = sub.due.Add(sub.every)
 	if !sub.due.After(now) {
+		s.hub.cfg.Metrics.conflated.Inc()
 		sub.due = now.Add(sub.every)
 	}
 	return 1, sub.due, s.send(ctx, join(sub.head, sub.seq, now, data))

@@ -1,0 +1,87 @@
+package executor
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/metrics"
+	"github.com/hourglass-trading/hourglass/pkg/order"
+)
+
+// meters are what an executor tells about its work. They count what this process decided and stored, not what it read
+// from the log. The zero meters count for nobody.
+type meters struct {
+	events    metrics.Counters
+	due       metrics.Counter
+	slices    metrics.Counters
+	skipped   metrics.Counters
+	lateness  metrics.Durations
+	fills     metrics.Counters
+	appending metrics.Durations
+	conflicts metrics.Counter
+	foreign   metrics.Counter
+
+	accounts, stopped atomic.Int64 // kept by the loop, read at a scrape
+}
+
+const ms = time.Millisecond
+
+// observe makes the metrics of r count.
+func (m *meters) observe(r *metrics.Registry) {
+	m.events = r.Counters("events_total", "Events decided and stored.", "type")
+	m.due = r.Counter("slices_due_total", "Slices whose time came, whatever became of them.")
+	m.slices = r.Counters("slices_total", "Slices whose time came, by what was decided: sent, skipped or missed.", "status")
+	m.skipped = r.Counters("slices_skipped_total", "Slices skipped or missed, by reason.", "reason")
+	m.lateness = r.Durations("slice_lateness_seconds", "From the time a slice was due until it was decided.",
+		1*ms, 2*ms, 5*ms, 10*ms, 20*ms, 50*ms, 100*ms, 200*ms, 500*ms, 1000*ms, 2000*ms, 5000*ms, 30_000*ms)
+	m.fills = r.Counters("fills_total", "Fills.", "exchange")
+	m.appending = r.Durations("append_seconds", "From handing an event to the log until it was stored on disk or the outcome was unknown.",
+		1*ms, 2*ms, 5*ms, 10*ms, 20*ms, 50*ms, 100*ms, 500*ms, 1000*ms, 5000*ms)
+	m.conflicts = r.Counter("append_conflicts_total", "Events not stored: refused because another was stored before, or with an unknown outcome. They were decided anew.")
+	m.foreign = r.Counter("foreign_messages_total", "Messages in the logs that no part of the platform can have written; they were skipped.")
+	r.Readings(metrics.Gauge, "accounts", "Accounts held in memory.").Add(m.accounts.Load)
+	r.Readings(metrics.Gauge, "accounts_stopped", "Accounts that are not worked on because their events contradict each other.").Add(m.stopped.Load)
+}
+
+// observeQueues tells what waits for the loop, and what was lost of the market data before it took it.
+func observeQueues(r *metrics.Registry, pending func() int64, in *inbox) {
+	r.Readings(metrics.Gauge, "commands_pending", "Commands in the log behind the one read last.").Add(pending)
+	read := func(field *uint64) func() int64 {
+		return func() int64 {
+			in.mu.Lock()
+			defer in.mu.Unlock()
+			return int64(*field)
+		}
+	}
+	r.Readings(metrics.Count, "trades_dropped_total", "Trades dropped because the executor did not keep up; the participation cap then sees less volume.").Add(read(&in.dropped))
+	r.Readings(metrics.Count, "foreign_market_data_total", "Books and trades that are not what their subject says.").Add(read(&in.foreign))
+}
+
+// stored counts an event that was stored.
+func (m *meters) stored(e *order.Event) {
+	m.events.With(string(e.Type)).Inc()
+	for i := range e.Fills {
+		m.fills.With(string(e.Fills[i].Exchange)).Inc()
+	}
+	if e.Type != order.SliceDecided || e.Slice == nil {
+		return
+	}
+	m.due.Inc()
+	m.slices.With(string(e.Slice.Status)).Inc()
+	if e.Slice.Status == order.SliceSkipped || e.Slice.Status == order.SliceMissed {
+		m.skipped.With(string(e.Slice.Reason)).Inc()
+	}
+	if !e.Slice.DecidedAt.IsZero() {
+		m.lateness.Observe(e.Slice.DecidedAt.Sub(e.Slice.DueAt))
+	}
+}
+
+// Metrics says what an executor tells at /metrics, for the documentation.
+func Metrics() []metrics.Definition {
+	r := metrics.New("executor", "")
+	bus.Measures(r)
+	new(meters).observe(r)
+	observeQueues(r, nil, newInbox(nil))
+	return r.Definitions()
+}

@@ -1,0 +1,17 @@
+package gateway
+
+import (
+	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/metrics"
+	"github.com/hourglass-trading/hourglass/services/gateway/internal/rest"
+	"github.com/hourglass-trading/hourglass/services/gateway/internal/stream"
+)
+
+// Metrics says what a gateway tells at /metrics, for the documentation.
+func Metrics() []metrics.Definition {
+	r := metrics.New("gateway", "")
+	bus.Measures(r)
+	rest.NewMetrics(r)
+	stream.Describe(r)
+	return r.Definitions()
+}
