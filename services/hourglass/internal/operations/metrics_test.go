@@ -2,6 +2,7 @@ package operations
 
 import (
 	"flag"
+	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -64,5 +65,29 @@ func TestPartsOfHistogramsAreNamed(t *testing.T) {
 		if Named(name) != want {
 			t.Errorf("%s: named is %v", name, !want)
 		}
+	}
+}
+
+func TestDashboardsAndAlertsNameMetricsThatExist(t *testing.T) {
+	name := regexp.MustCompile(`hourglass_[a-z_]+`)
+	seen := map[string]bool{}
+	root := os.DirFS("../../../../deploy/observability")
+	err := fs.WalkDir(root, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(root, path)
+		for _, m := range name.FindAllString(string(text), -1) {
+			if seen[m] = true; !Named(m) {
+				t.Errorf("%s: no service has the metric %s", path, m)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) < 30 {
+		t.Errorf("only %d metrics are looked at", len(seen))
 	}
 }
