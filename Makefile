@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL         := bash
 
-MODULES  := pkg pkg/client services/collector services/executor services/gateway services/simulator services/hourglass
+MODULES  := pkg pkg/client services/collector services/executor services/gateway services/simulator services/hourglass deploy/verify
 PACKAGES := $(MODULES:%=./%/...)
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X github.com/hourglass-trading/hourglass/pkg/daemon.version=$(VERSION)
@@ -44,7 +44,7 @@ check: static short ## what must hold before a change is sent
 static: format vet tidy lint alone ## what can be said of the code without running it
 
 format:
-	@test -z "$$(gofmt -l pkg services | tee /dev/stderr)"
+	@test -z "$$(gofmt -l pkg services deploy | tee /dev/stderr)"
 
 vet:
 	go vet $(PACKAGES)

@@ -28,6 +28,7 @@ var arrows = slices.Concat([]row{
 	{zone: "pkg/client", may: words}, // a user of the SDK gets no bus and no server
 	{zone: "pkg/tidy", std: true},
 	{zone: ".ci", std: true}, // looks at the platform from outside
+	{zone: "deploy/verify"},  // reads files
 	{zone: "examples", may: slices.Concat(words, []string{"pkg/client"})},
 
 	{zone: "services/collector/internal/book", may: words, std: true},
@@ -67,7 +68,7 @@ type home struct {
 var homes = []home{
 	{path: "github.com/nats-io", zones: []string{"pkg/bus", "services"}, why: "of pkg, bus alone knows NATS"},
 	{path: "github.com/nats-io/nats-server", zones: []string{"services/hourglass"}, why: "the server is embedded by the all-in-one alone"},
-	{path: "github.com/prometheus", zones: []string{"pkg/metrics"}, why: "services count with pkg/metrics"},
+	{path: "github.com/prometheus", zones: []string{"pkg/metrics", "deploy/verify"}, why: "services count with pkg/metrics"},
 	{path: "github.com/labstack/echo", zones: []string{"services/gateway"}, why: "the gateway alone speaks HTTP to clients"},
 	{path: "github.com/testcontainers", zones: []string{"services/hourglass"}, why: "its 46 requirements stay in one module", tests: true},
 	{path: "github.com/coder/websocket", zones: socketZones, why: "the collector's only socket is feed"},
