@@ -12,7 +12,7 @@ var starters = map[string]string{
 	"pkg/daemon/group.go":  "the parts of a process",
 	"pkg/daemon/health.go": "an HTTP server that ends with its context",
 
-	"services/gateway/internal/stream/hub.go":     "cutting off those that do not answer the closing frame",
+	"services/gateway/internal/stream/hub.go":     "a connection once it is taken over; cutting off those that do not answer the closing frame",
 	"services/gateway/internal/stream/session.go": "a connection's writer, and its pings",
 	"services/gateway/internal/view/catalog.go":   "questions to several collectors side by side",
 

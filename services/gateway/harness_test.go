@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,7 +29,16 @@ import (
 	"github.com/hourglass-trading/hourglass/services/gateway"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if text := os.Getenv(readersEnv); text != "" {
+		if err := runReaders(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func dec(s string) decimal.Decimal { return decimal.MustParse(s) }
 func ptr[T any](v T) *T            { return &v }
@@ -220,6 +231,12 @@ func newBooks(t *testing.T, conn *bus.Conn) *books {
 			{Exchange: e, Symbol: "BTC-USDT", Native: native[0], Base: "BTC", Quote: "USDT", Status: market.Trading, PriceTick: dec("0.1"), QuantityStep: dec("0.0001"), MinQuantity: dec("0.0001"), MinNotional: dec("5")},
 			{Exchange: e, Symbol: "ETH-USDT", Native: native[1], Base: "ETH", Quote: "USDT", Status: market.Trading, PriceTick: dec("0.01"), QuantityStep: dec("0.001"), MinQuantity: dec("0.001"), MinNotional: dec("5")},
 		}
+		for i := range loadSymbols {
+			instruments = append(instruments, market.Instrument{
+				Exchange: e, Symbol: loadSymbol(i), Native: string(loadSymbol(i)), Base: loadSymbol(i).Base(), Quote: "USDT", Status: market.Trading,
+				PriceTick: dec("0.1"), QuantityStep: dec("0.0001"), MinQuantity: dec("0.0001"), MinNotional: dec("5"),
+			})
+		}
 		service, err := micro.AddService(conn.Orders(), micro.Config{Name: "collector_" + string(e), Version: "0.0.1"})
 		if err != nil {
 			t.Fatal(err)
@@ -278,6 +295,19 @@ func (b *books) set(e market.Exchange, s market.Symbol, bid, ask string) {
 		Exchange: e, Symbol: s, Seq: b.seq, State: market.Live, ReceivedAt: now, AliveAt: now,
 		Bids: []market.Level{{Price: dec(bid), Quantity: dec("1.5")}, {Price: dec("60000"), Quantity: dec("2")}, {Price: dec("50000"), Quantity: dec("3")}},
 		Asks: []market.Level{{Price: dec(ask), Quantity: dec("0.5")}, {Price: dec("70000"), Quantity: dec("2")}, {Price: dec("80000"), Quantity: dec("3")}},
+	}
+}
+
+// deep sets a book of n levels a side.
+func (b *books) deep(e market.Exchange, s market.Symbol, n int) {
+	b.set(e, s, "64999", "65001")
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	book := b.now[bus.BookSubject(e, s)]
+	book.Bids, book.Asks = nil, nil
+	for i := range n {
+		book.Bids = append(book.Bids, market.Level{Price: dec(fmt.Sprint(64_999 - i)), Quantity: dec("1.2345")})
+		book.Asks = append(book.Asks, market.Level{Price: dec(fmt.Sprint(65_001 + i)), Quantity: dec("2.3456")})
 	}
 }
 

@@ -86,6 +86,5 @@ func (sub *subscription) pumpEWMA(ctx context.Context, s *session, now time.Time
 		}
 	}
 	sub.mu.Unlock()
-	sub.seq++
-	return 1, sub.due, s.send(ctx, join(sub.head, sub.seq, now, encode(told)))
+	return 1, sub.due, s.sendBody(ctx, sub, now, encode(told))
 }

@@ -165,13 +165,12 @@ func head(k subKey) []byte {
 	return append(b[:len(b)-1], `,"seq":`...)
 }
 
-// join makes a frame of a head, a number, the time, and a body that others share: an object with at least one member.
-func join(head []byte, seq uint64, now time.Time, body []byte) []byte {
-	frame := make([]byte, 0, len(head)+len(body)+64)
-	frame = append(frame, head...)
-	frame = strconv.AppendUint(frame, seq, 10)
-	frame = append(frame, `,"ts":"`...)
-	frame = now.UTC().AppendFormat(frame, "2006-01-02T15:04:05.000000Z07:00")
-	frame = append(frame, `",`...)
-	return append(frame, body[1:]...)
+// join appends a frame to dst: a head, a number, the time, and a body that others share: an object with at least one member.
+func join(dst, head []byte, seq uint64, now time.Time, body []byte) []byte {
+	dst = append(dst, head...)
+	dst = strconv.AppendUint(dst, seq, 10)
+	dst = append(dst, `,"ts":"`...)
+	dst = now.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000Z07:00")
+	dst = append(dst, `",`...)
+	return append(dst, body[1:]...)
 }

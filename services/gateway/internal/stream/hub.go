@@ -5,8 +5,9 @@
 // frames (of a book at most the newest waits), never their order. Account events are never dropped: they are read from the
 // account's own record at the client's pace, and a client that falls too far behind is closed and told where to resume.
 //
-// A connection has two goroutines: the HTTP server's own reads, one of ours writes. Only the writer writes, and only it
-// closes, so that what was queued before a close still goes out. The package knows no trading rule and keeps nothing that
+// A connection has two goroutines, of which one reads and one writes; the HTTP server's own, whose stack a request has
+// grown, is given back. Only the writer writes, and only it closes, so that what was queued before a close still goes out;
+// what falls due together goes out as one. The package knows no trading rule and keeps nothing that
 // a client could not ask for again.
 package stream
 
@@ -114,7 +115,7 @@ func (h *Hub) Revoke(session string) {
 	}
 }
 
-// ServeHTTP takes a connection over and returns when it has ended.
+// ServeHTTP takes a connection over; Run waits for its end.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := newSession(h)
 	if !h.enter(s) {
@@ -128,15 +129,20 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}))
 		return
 	}
-	defer h.leave(s)
 	// Cross-origin requests are refused by the library's default; without Origin it is no browser, and a token is asked for.
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
+	over := &taken{ResponseWriter: w}
+	conn, err := websocket.Accept(over, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
+		h.leave(s)
 		return // answered by Accept
 	}
-	s.conn = conn
+	s.conn, s.packer = conn, over.conn
 	// A hijacked connection outlives its request's context, so the session has one of its own.
-	s.run(context.WithoutCancel(r.Context()), r.Header.Get("Authorization"))
+	ctx, authorization := context.WithoutCancel(r.Context()), r.Header.Get("Authorization")
+	h.running.Go(func() {
+		defer h.leave(s)
+		s.run(ctx, authorization)
+	})
 }
 
 func (h *Hub) enter(s *session) bool {

@@ -22,7 +22,7 @@ const (
 	authPatience  = 5 * time.Second
 	heartbeat     = 20 * time.Second // between pings
 	pongPatience  = 10 * time.Second
-	writePatience = 30 * time.Second // for one frame; a client whose socket is full for longer is gone
+	writePatience = 30 * time.Second // for one round; a client whose socket is full for longer is gone
 	expiryWarning = 30 * time.Second // before the token expires
 	maxControl    = 64               // answers that wait for a slow client; more of them is a flood
 	burstSeconds  = 5                // worth of frames that may come at once
@@ -32,6 +32,7 @@ const (
 type session struct {
 	hub     *Hub
 	conn    *websocket.Conn
+	packer  *packer       // beneath conn
 	wake    chan struct{} // has room for one: there is something to write
 	limiter *rate.Limiter // the reader's own
 	counted order.AccountID
@@ -269,9 +270,17 @@ func (s *session) ending() (websocket.StatusCode, string, bool) {
 	return s.code, s.reason, s.ended && len(s.control) == 0
 }
 
-// pump sends one round of everything that is ready: answers first, then what must not be lost, then market data. next is
-// when something falls due by itself.
+// pump sends one round of everything that is ready as one: answers first, then what must not be lost, then market data.
+// next is when something falls due by itself.
 func (s *session) pump(ctx context.Context) (sent bool, next time.Time, err error) {
+	within, cancel := context.WithTimeout(ctx, writePatience)
+	defer cancel()
+	s.packer.hold()
+	sent, next, err = s.round(within)
+	return sent, next, errors.Join(err, s.packer.release())
+}
+
+func (s *session) round(ctx context.Context) (sent bool, next time.Time, err error) {
 	now := time.Now()
 	control, subs, ended := s.take(now)
 	for _, frame := range control {
@@ -322,7 +331,7 @@ func (s *session) nextTimer(ctx context.Context, now time.Time) time.Time {
 	defer s.mu.Unlock()
 	if !now.Before(s.pingAt) {
 		s.pingAt = now.Add(heartbeat)
-		s.hub.running.Go(func() { s.ping(ctx) })
+		s.hub.running.Go(func() { s.ping(context.WithoutCancel(ctx)) }) // it outlives the round; the connection's end ends it
 	}
 	next := s.pingAt
 	if !s.greeted && s.authBy.Before(next) {
@@ -351,7 +360,17 @@ func (s *session) ping(ctx context.Context) {
 
 func (s *session) send(ctx context.Context, frame []byte) error {
 	s.hub.cfg.Metrics.frames.Inc()
-	within, cancel := context.WithTimeout(ctx, writePatience)
-	defer cancel()
-	return s.conn.Write(within, websocket.MessageText, frame)
+	return s.conn.Write(ctx, websocket.MessageText, frame)
 }
+
+// sendBody sends a frame of a subscription: its head, the frame's number, the time, and a body that others share.
+func (s *session) sendBody(ctx context.Context, sub *subscription, now time.Time, body []byte) error {
+	sub.seq++
+	frame := frames.Get().(*[]byte)
+	defer frames.Put(frame)
+	*frame = join((*frame)[:0], sub.head, sub.seq, now, body)
+	return s.send(ctx, *frame)
+}
+
+// frames are buffers for frames that are made of parts; who sends one has it back at once.
+var frames = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}

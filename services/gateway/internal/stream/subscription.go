@@ -119,8 +119,7 @@ func (sub *subscription) pump(ctx context.Context, s *session, now time.Time) (s
 		}
 	}
 	for _, b := range pending {
-		sub.seq++
-		if err := s.send(ctx, join(sub.head, sub.seq, now, b.data)); err != nil {
+		if err := s.sendBody(ctx, sub, now, b.data); err != nil {
 			return 0, due, err
 		}
 	}
@@ -138,7 +137,6 @@ func (sub *subscription) pumpBook(ctx context.Context, s *session, now time.Time
 		}
 	}
 	data := sub.channel.book(sub.depth, now)
-	sub.seq++
 	// On the grid of the first frame, so that a late one does not shift those behind it; what was missed is not made up for.
 	if sub.due.IsZero() {
 		sub.due = now
@@ -148,7 +146,7 @@ func (sub *subscription) pumpBook(ctx context.Context, s *session, now time.Time
 		s.hub.cfg.Metrics.conflated.Inc()
 		sub.due = now.Add(sub.every)
 	}
-	return 1, sub.due, s.send(ctx, join(sub.head, sub.seq, now, data))
+	return 1, sub.due, s.sendBody(ctx, sub, now, data)
 }
 
 // orders is a place in an account's events.
@@ -200,6 +198,9 @@ func (sub *subscription) pumpOrders(ctx context.Context, s *session, now time.Ti
 	o := sub.orders
 	if now.Before(o.retryAt) {
 		return 0, o.retryAt, nil
+	}
+	if err := s.packer.send(); err != nil { // the record may take its time
+		return 0, time.Time{}, err
 	}
 	reading, cancel := context.WithTimeout(ctx, eventsPatience)
 	events, err := o.account.Events(reading, o.next.Load(), eventBatch)
