@@ -34,7 +34,7 @@ type shown struct {
 	at    time.Time // when it reached us
 	seq   uint64
 	state string
-	// verdict is what came of comparing a live book with the exchange's own: "", "same", "unknown" or what differs.
+	// verdict is what came of comparing a live book with the exchange's own: "", "same", "shorter", "unknown" or what differs.
 	verdict string
 	reason  string
 }
@@ -43,6 +43,8 @@ type shown struct {
 type truth struct {
 	at  int64 // Unix ms
 	sum uint64
+	// levels is how many there are, of both sides together.
+	levels int
 	// sides are the levels themselves, for the newest steps only: for books that show fewer of them.
 	sides [2][]simulator.Level
 }
@@ -186,7 +188,7 @@ func (s *stage) step(p *simulator.Picture) {
 	k := key(p.Exchange, p.Symbol)
 	s.places[k] = [2]int{p.PriceDecimals, p.QtyDecimals}
 	list := s.truths[k]
-	list = append(list, truth{p.At.UnixMilli(), h.Sum64(), [2][]simulator.Level{slices.Clone(p.Bids), slices.Clone(p.Asks)}})
+	list = append(list, truth{p.At.UnixMilli(), h.Sum64(), len(p.Bids) + len(p.Asks), [2][]simulator.Level{slices.Clone(p.Bids), slices.Clone(p.Asks)}})
 	if old := len(list) - 1 - spelled; old >= 0 {
 		list[old].sides = [2][]simulator.Level{}
 	}
@@ -217,7 +219,7 @@ func (s *stage) published(payload []byte) {
 		s.books[k] = true
 		show.verdict = s.compare(k, b.ExchangeTime, b.Bids, b.Asks)
 		s.counts[strings.Split(show.verdict, ":")[0]]++
-		if show.verdict != "same" && show.verdict != "unknown" && len(s.faults) < 20 {
+		if strings.HasPrefix(show.verdict, "differs") && len(s.faults) < 20 {
 			s.faults = append(s.faults, fmt.Sprintf("%s #%d of %s: %s", k, b.Seq, b.ExchangeTime.Format("15:04:05.000000"), show.verdict))
 		}
 	}
@@ -252,17 +254,19 @@ func (s *stage) compare(k string, at time.Time, bids, asks [][2]string) string {
 			s.last[k] = tr.at
 			return "same"
 		case !at.IsZero() && tr.at == ms && begins(tr.sides[0], bids, places) && begins(tr.sides[1], asks, places):
-			return "same"
+			return "shorter" // the price has run away from the levels that are known; those shown are right
+		case !at.IsZero() && tr.at == ms && tr.sides[0] == nil && len(bids)+len(asks) < tr.levels:
+			return "unknown" // it shows fewer levels, and came so late that the exchange's are forgotten
 		case !at.IsZero() && tr.at == ms:
-			return fmt.Sprintf("differs: %d bids from %v, %d asks from %v", len(bids), first(bids), len(asks), first(asks))
+			return fmt.Sprintf("differs: bids %s; asks %s", apart(tr.sides[0], bids, places), apart(tr.sides[1], asks, places))
 		}
 	}
 	return "unknown"
 }
 
-// begins says whether a side begins with the levels shown, of which there must be ten.
+// begins says whether a side begins with the levels shown.
 func begins(side []simulator.Level, shown [][2]string, places [2]int) bool {
-	if len(shown) < min(10, len(side)) || len(shown) > len(side) {
+	if len(shown) < min(1, len(side)) || len(shown) > len(side) {
 		return false
 	}
 	for i, l := range shown {
@@ -273,11 +277,14 @@ func begins(side []simulator.Level, shown [][2]string, places [2]int) bool {
 	return true
 }
 
-func first(side [][2]string) string {
-	if len(side) == 0 {
-		return "none"
+// apart says where a side shown leaves the exchange's own.
+func apart(side []simulator.Level, shown [][2]string, places [2]int) string {
+	for i, l := range shown {
+		if i == len(side) || side[i].Price != units(l[0], places[0]) || side[i].Qty != units(l[1], places[1]) {
+			return fmt.Sprintf("%d of %d, at %d %v, the exchange's own %v", len(shown), len(side), i, l, side[min(i, len(side)):min(i+1, len(side))])
+		}
 	}
-	return side[0][0]
+	return fmt.Sprintf("%d of %d, equal", len(shown), len(side))
 }
 
 // units reads a number as so many of its last decimals; -1 for one that is none.
