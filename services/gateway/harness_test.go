@@ -60,6 +60,12 @@ type house struct {
 // newHouse starts a house; change may alter the gateway's configuration. All of it ends with the test.
 func newHouse(t *testing.T, change func(*gateway.Config)) *house {
 	t.Helper()
+	return newHouseListing(t, change)
+}
+
+// newHouseListing is newHouse where the exchanges list these symbols too.
+func newHouseListing(t *testing.T, change func(*gateway.Config), more ...market.Symbol) *house {
+	t.Helper()
 	ns, err := server.NewServer(&server.Options{
 		ServerName: "test", DontListen: true, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
 	})
@@ -82,7 +88,7 @@ func newHouse(t *testing.T, change func(*gateway.Config)) *house {
 		t.Fatal(err)
 	}
 	h := &house{t: t, bus: ns, conn: conn, executor: newExecutor(conn), stopped: make(chan struct{})}
-	h.books = newBooks(t, conn)
+	h.books = newBooks(t, conn, more)
 	ready := make(chan net.Addr, 1)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -223,7 +229,7 @@ type books struct {
 	seq  uint64
 }
 
-func newBooks(t *testing.T, conn *bus.Conn) *books {
+func newBooks(t *testing.T, conn *bus.Conn, more []market.Symbol) *books {
 	b := &books{conn: conn, now: map[string]*market.Book{}}
 	for _, e := range []market.Exchange{"binance", "kraken"} { // okx does not answer
 		native := map[market.Exchange][2]string{"binance": {"BTCUSDT", "ETHUSDT"}, "kraken": {"BTC/USDT", "ETH/USDT"}}[e]
@@ -231,9 +237,9 @@ func newBooks(t *testing.T, conn *bus.Conn) *books {
 			{Exchange: e, Symbol: "BTC-USDT", Native: native[0], Base: "BTC", Quote: "USDT", Status: market.Trading, PriceTick: dec("0.1"), QuantityStep: dec("0.0001"), MinQuantity: dec("0.0001"), MinNotional: dec("5")},
 			{Exchange: e, Symbol: "ETH-USDT", Native: native[1], Base: "ETH", Quote: "USDT", Status: market.Trading, PriceTick: dec("0.01"), QuantityStep: dec("0.001"), MinQuantity: dec("0.001"), MinNotional: dec("5")},
 		}
-		for i := range loadSymbols {
+		for _, symbol := range more {
 			instruments = append(instruments, market.Instrument{
-				Exchange: e, Symbol: loadSymbol(i), Native: string(loadSymbol(i)), Base: loadSymbol(i).Base(), Quote: "USDT", Status: market.Trading,
+				Exchange: e, Symbol: symbol, Native: string(symbol), Base: symbol.Base(), Quote: "USDT", Status: market.Trading,
 				PriceTick: dec("0.1"), QuantityStep: dec("0.0001"), MinQuantity: dec("0.0001"), MinNotional: dec("5"),
 			})
 		}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -39,12 +38,13 @@ func TestManyClients(t *testing.T) {
 	} else if testing.Short() {
 		t.Skip("needs seconds of real time")
 	}
-	h := newHouse(t, func(cfg *gateway.Config) { cfg.PublicStreams = true })
-	for i := range loadSymbols {
-		h.books.deep("binance", loadSymbol(i), 10)
+	symbols := make([]market.Symbol, l.Symbols)
+	for i := range symbols {
+		symbols[i] = loadSymbol(i)
 	}
-	if a := h.get("/v1/exchanges/binance/pairs", ""); a.Status != http.StatusOK {
-		t.Fatalf("pairs: %d", a.Status)
+	h := newHouseListing(t, func(cfg *gateway.Config) { cfg.PublicStreams = true }, symbols...)
+	for _, s := range symbols {
+		h.books.deep("binance", s, 10)
 	}
 	before := resident(t)
 	l.URL = h.url
@@ -89,8 +89,6 @@ func TestManyClients(t *testing.T) {
 		t.Errorf("%d clients lost their connection, %d frames came of %d", r.Lost, r.Frames, r.wanted(l))
 	}
 }
-
-const loadSymbols = 20
 
 func loadSymbol(i int) market.Symbol { return market.Symbol(fmt.Sprintf("L%02d-USDT", i)) }
 
