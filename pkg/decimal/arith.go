@@ -19,34 +19,14 @@ const (
 
 // Add returns d + e, exactly, or ErrOverflow.
 func (d Decimal) Add(e Decimal) (Decimal, error) {
-	if a, ok := d.small(); ok {
-		if b, ok := e.small(); ok {
-			if s, ok := addSmall(a, d.scale, b, e.scale); ok {
-				return s, nil
-			}
-		}
+	if sum, ok := addWide(d, e); ok {
+		return sum, nil
 	}
 	scale := max(d.scale, e.scale)
 	a, b := d.coef(), e.coef()
 	a.Mul(a, bigPow10(int(scale-d.scale)))
 	b.Mul(b, bigPow10(int(scale-e.scale)))
 	return fromBig(a.Add(a, b), int(scale))
-}
-
-func addSmall(a int64, as uint8, b int64, bs uint8) (Decimal, bool) {
-	scale, ok := as, true
-	switch {
-	case as < bs:
-		a, ok = mulInt64(a, bs-as)
-		scale = bs
-	case bs < as:
-		b, ok = mulInt64(b, as-bs)
-	}
-	sum := a + b
-	if !ok || (sum > a) != (b > 0) && b != 0 || sum == -1<<63 {
-		return Decimal{}, false
-	}
-	return New(sum, int(scale)), true
 }
 
 // Sub returns d - e, exactly, or ErrOverflow.

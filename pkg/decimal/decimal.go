@@ -8,8 +8,8 @@
 //
 // Why this is not one of the libraries: shopspring/decimal and cockroachdb/apd keep their digits behind a pointer, so
 // their values are not comparable, cannot be map keys and allocate on each operation; govalues/decimal is a plain value
-// but rounds silently at 19 digits. The arithmetic here is a 64-bit fast path over math/bits; everything beyond it is
-// left to math/big. In the order books prices and sizes are integers in the instrument's own units instead (package
+// but rounds silently at 19 digits. The arithmetic here is a fast path of 64 or 128 bits over math/bits; everything beyond
+// it is left to math/big. In the order books prices and sizes are integers in the instrument's own units instead (package
 // book of the collector): Decimal is for the API, the bus and the ledger.
 package decimal
 
@@ -160,12 +160,11 @@ func (d Decimal) Cmp(e Decimal) int {
 	if ds, es := d.Sign(), e.Sign(); ds != es {
 		return cmpInt(ds, es)
 	}
-	if a, ok := d.small(); ok {
-		if b, ok := e.small(); ok {
-			if c, ok := cmpSmall(a, d.scale, b, e.scale); ok {
-				return c
-			}
+	if c, ok := cmpWide(d, e); ok {
+		if d.neg {
+			c = -c
 		}
+		return c
 	}
 	a, b := d.coef(), e.coef()
 	if d.scale < e.scale {
@@ -174,19 +173,6 @@ func (d Decimal) Cmp(e Decimal) int {
 		b.Mul(b, bigPow10(int(d.scale-e.scale)))
 	}
 	return a.Cmp(b)
-}
-
-// cmpSmall compares a/10^as with b/10^bs without allocating; ok is false where that would overflow.
-func cmpSmall(a int64, as uint8, b int64, bs uint8) (c int, ok bool) {
-	switch {
-	case as < bs:
-		a, ok = mulInt64(a, bs-as)
-	case bs < as:
-		b, ok = mulInt64(b, as-bs)
-	default:
-		ok = true
-	}
-	return cmpInt(a, b), ok
 }
 
 // Less reports whether d is below e.

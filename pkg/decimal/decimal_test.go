@@ -204,6 +204,9 @@ func TestQuoIsWithinOneUnitOfTheTrueQuotient(t *testing.T) {
 		}
 		want := new(big.Rat).Quo(a.Rat(), b.Rat())
 		hi, err := a.Quo(b, scale, decimal.Ceil)
+		if errors.Is(err, decimal.ErrOverflow) {
+			return // the floor ended in zeros, without which it had room
+		}
 		if err != nil || lo.Rat().Cmp(want) > 0 || hi.Rat().Cmp(want) < 0 {
 			t.Fatalf("%s / %s: %s and %s do not enclose it (%v)", a, b, lo, hi, err)
 		}

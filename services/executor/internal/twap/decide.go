@@ -72,6 +72,7 @@ func (w *Work) see(sc *Scene, s *order.Slice) touch {
 	s.DecisionMid = known(seen.mid())
 	s.BestBid, s.BestAsk = known(seen.bid, seen.hasBid), known(seen.ask, seen.hasAsk)
 	reference, ok := seen.reference(w.Order.Side)
+	s.Books = make([]order.BookSeen, 0, len(sources))
 	for i, src := range sources {
 		b := order.BookSeen{Exchange: src.exchange, Reason: src.fault(sc.At, w.stale())}
 		b.Usable = b.Reason == ""
@@ -136,6 +137,7 @@ func (w *Work) send(sc *Scene, s *order.Slice, seen touch, out want) {
 
 // launch makes a child of each share.
 func (w *Work) launch(sc *Scene, s *order.Slice, k *walker, parts split) {
+	s.Children = make([]order.Child, 0, len(parts.shares))
 	for _, part := range parts.shares {
 		c := &k.cursors[part.cursor]
 		s.Children = append(s.Children, order.Child{

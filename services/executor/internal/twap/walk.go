@@ -45,7 +45,7 @@ type take struct {
 func (w *Work) walker(at time.Time, m *Market, memory recall) *walker {
 	k := &walker{
 		symbol: w.Order.Symbol, side: w.Order.Side, byPrice: w.Order.Params.Routing == order.RoutePrice,
-		visible: w.Order.Profile.VisibleShare, recall: memory,
+		visible: w.Order.Profile.VisibleShare, recall: memory, cursors: make([]cursor, 0, len(w.Instruments)),
 	}
 	for i := range w.Instruments {
 		in := &w.Instruments[i]
@@ -79,6 +79,10 @@ func (k *walker) walk(need int64, budget *decimal.Decimal) (takes []take, short 
 		k.cursors[i].pos = -1
 		k.advance(&k.cursors[i])
 	}
+	var left decimal.Decimal
+	if budget != nil {
+		left = *budget
+	}
 	for need > 0 {
 		i := k.best(need)
 		if i < 0 {
@@ -87,12 +91,12 @@ func (k *walker) walk(need int64, budget *decimal.Decimal) (takes []take, short 
 		c := &k.cursors[i]
 		steps := min(c.available, need/c.grains)
 		if budget != nil {
-			afford := c.afford(*budget, steps)
+			afford := c.afford(left, steps)
 			if short = afford < steps; short {
 				steps = afford
 			}
-			if rest, err := budget.Sub(c.cost(c.pos, steps)); err == nil {
-				budget = &rest
+			if rest, err := left.Sub(c.cost(c.pos, steps)); err == nil {
+				left = rest
 			}
 		}
 		if steps > 0 {
