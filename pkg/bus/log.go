@@ -75,40 +75,89 @@ func (c *Conn) ReadEvents(ctx context.Context, account order.AccountID, from uin
 	if account != "" {
 		subject = EventSubject(account)
 	}
+	return c.readEvents(ctx, []string{subject}, from, handle)
+}
+
+// ReadPartitions is ReadEvents for all accounts of some partitions.
+func (c *Conn) ReadPartitions(ctx context.Context, partitions []int, from uint64, handle func(Stored) error) error {
+	return c.readEvents(ctx, partitionSubjects("evt", partitions), from, handle)
+}
+
+func (c *Conn) readEvents(ctx context.Context, subjects []string, from uint64, handle func(Stored) error) error {
 	stream, err := c.js.Stream(ctx, EventStream)
 	if err != nil {
 		return fmt.Errorf("read events: %w", err)
 	}
-	tail, err := stream.GetLastMsgForSubject(ctx, subject)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
+	last := uint64(0)
+	for _, subject := range subjects {
+		tail, err := stream.GetLastMsgForSubject(ctx, subject)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read the last event: %w", err)
+		}
+		last = max(last, tail.Sequence)
+	}
+	if last == 0 || last < from {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("read the last event: %w", err)
-	}
-	if tail.Sequence < from {
-		return nil
-	}
-	return c.follow(ctx, EventStream, subject, from, func(m Stored) (bool, error) {
+	return c.follow(ctx, EventStream, subjects, from, func(m Stored) (bool, error) {
 		err := handle(m)
-		return m.Seq < tail.Sequence, err
+		return m.Seq < last, err
 	})
+}
+
+// LastEvent returns the sequence that the event log reaches; 0 if it is empty.
+func (c *Conn) LastEvent(ctx context.Context) (uint64, error) {
+	stream, err := c.js.Stream(ctx, EventStream)
+	if err != nil {
+		return 0, fmt.Errorf("look at the events: %w", err)
+	}
+	return stream.CachedInfo().State.LastSeq, nil
 }
 
 // FollowCommands calls handle with the stored commands of all accounts from the stream sequence from on, in order, as
 // they come, until ctx ends or handle fails.
 func (c *Conn) FollowCommands(ctx context.Context, from uint64, handle func(Stored) error) error {
-	return c.follow(ctx, CommandStream, AllCommands, from, func(m Stored) (bool, error) {
+	return c.followCommands(ctx, []string{AllCommands}, from, handle)
+}
+
+// FollowPartitions is FollowCommands for the accounts of some partitions.
+func (c *Conn) FollowPartitions(ctx context.Context, partitions []int, from uint64, handle func(Stored) error) error {
+	return c.followCommands(ctx, partitionSubjects("cmd", partitions), from, handle)
+}
+
+func (c *Conn) followCommands(ctx context.Context, subjects []string, from uint64, handle func(Stored) error) error {
+	return c.follow(ctx, CommandStream, subjects, from, func(m Stored) (bool, error) {
 		c.commandsPending.Store(int64(m.behind))
 		return true, handle(m)
 	})
 }
 
+// FirstCommand returns the sequence of the first command to an account of a partition at or after from; where there is
+// none, the one that the next command will have at least.
+func (c *Conn) FirstCommand(ctx context.Context, partition int, from uint64) (uint64, error) {
+	stream, err := c.js.Stream(ctx, CommandStream)
+	if err != nil {
+		return 0, fmt.Errorf("look for commands: %w", err)
+	}
+	next := max(from, stream.CachedInfo().State.LastSeq+1) // asked for before the look, so that none falls between
+	msg, err := stream.GetMsg(ctx, max(from, 1), jetstream.WithGetMsgSubject(partitionSubjects("cmd", []int{partition})[0]))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return next, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look for commands: %w", err)
+	}
+	return msg.Sequence, nil
+}
+
 // follow reads a stream with an ordered consumer while handle says so. The consumer heals itself after a restart of the
 // server: it notices a silence within a second, because the server owes it a heartbeat.
-func (c *Conn) follow(ctx context.Context, stream, subject string, from uint64, handle func(Stored) (more bool, err error)) error {
+func (c *Conn) follow(ctx context.Context, stream string, subjects []string, from uint64, handle func(Stored) (more bool, err error)) error {
 	consumer, err := c.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{subject},
+		FilterSubjects: subjects,
 		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:    max(from, 1),
 		// Should this process die while it reads; the default of five minutes would let a crash loop pile them up.

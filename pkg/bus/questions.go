@@ -8,7 +8,8 @@ const (
 	AskReport  = "report"  // ReportRequest → order.Execution
 )
 
-// ExecutorSubject is where a question about an account or an order is asked.
+// ExecutorSubject is where a question about an account or an order is asked. Every executor hears it; the one that works the
+// account answers. Where none does right now, those that are there answer with a Failure of kind Unavailable.
 func ExecutorSubject(question string) string { return "executor." + token(question) }
 
 // PreviewRequest asks what would come of an order. Exactly one of TWAP and Plain is set. The answer is a Failure with the

@@ -98,6 +98,18 @@ func (c *Conn) Bucket(ctx context.Context, name string) (jetstream.KeyValue, err
 	return kv, nil
 }
 
+// ForgetLease removes a key from the bucket of leases, with the marker that a deleted key leaves.
+func (c *Conn) ForgetLease(ctx context.Context, key string) error {
+	stream, err := c.js.Stream(ctx, "KV_"+LeaseBucket)
+	if err == nil {
+		err = stream.Purge(ctx, jetstream.WithPurgeSubject("$KV."+LeaseBucket+"."+key))
+	}
+	if err != nil {
+		return fmt.Errorf("forget the lease %s: %w", key, err)
+	}
+	return nil
+}
+
 // Want makes or renews the wish for a book, for InterestTTL.
 func (c *Conn) Want(ctx context.Context, e market.Exchange, s market.Symbol) error {
 	kv, err := c.Bucket(ctx, InterestBucket)

@@ -11,6 +11,7 @@ package bus
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/hourglass-trading/hourglass/pkg/market"
@@ -26,6 +27,8 @@ const (
 	AllStatus   = "md.status.*"
 	AllEvents   = "evt.*.*"
 	AllCommands = "cmd.*.*"
+
+	AllExecutorKeys = executorPrefix + "*" // in the bucket of leases
 )
 
 // BookSubject carries a market.Book: at most every 100 ms, at once on a change of state, and each second while it is live.
@@ -103,7 +106,39 @@ func ParseInterestKey(key string) (market.Exchange, market.Symbol, error) {
 	return e, s, err
 }
 
-func partition(a order.AccountID) string { return fmt.Sprintf("%02d", a.Partition()) }
+// partitionSubjects covers the accounts of some partitions by one subject each, those of all by one.
+func partitionSubjects(kind string, partitions []int) []string {
+	if len(partitions) == order.Partitions {
+		return []string{kind + ".*.*"}
+	}
+	subjects := make([]string, len(partitions))
+	for i, p := range partitions {
+		subjects[i] = kind + "." + PartitionKey(p) + ".*"
+	}
+	return subjects
+}
+
+// PartitionKey is the key of a partition's lease, and its token in subjects: 00…63.
+func PartitionKey(p int) string { return fmt.Sprintf("%02d", p) }
+
+// ParsePartitionKey reads a partition's key.
+func ParsePartitionKey(key string) (int, error) {
+	p, err := strconv.Atoi(key)
+	if err != nil || p < 0 || p >= order.Partitions || PartitionKey(p) != key {
+		return 0, fmt.Errorf("key %.40q is not that of a partition", key)
+	}
+	return p, nil
+}
+
+// ExecutorKey is the key, in the bucket of leases, by which an executor gives signs of life.
+func ExecutorKey(id string) string { return executorPrefix + token(id) }
+
+// ParseExecutorKey takes an executor's key apart.
+func ParseExecutorKey(key string) (id string, ok bool) { return strings.CutPrefix(key, executorPrefix) }
+
+const executorPrefix = "executor."
+
+func partition(a order.AccountID) string { return PartitionKey(a.Partition()) }
 
 // token guards against a name that would change the meaning of a subject. The types are checked where they are parsed, so
 // an unsafe token here is a fault of the program, and such a subject must not reach the server: it would end the connection.

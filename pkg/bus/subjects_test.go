@@ -25,6 +25,8 @@ func TestSubjects(t *testing.T) {
 		bus.CommandSubject(account):                           "cmd.00." + string(account),
 		bus.UserSubject(account):                              "usr." + string(account),
 		bus.InterestKey("kraken", "BTC-USD"):                  "kraken.BTC-USD",
+		bus.PartitionKey(7):                                   "07",
+		bus.ExecutorKey("ABC"):                                "executor.ABC",
 	} {
 		if got != want {
 			t.Errorf("subject = %s, want %s", got, want)
@@ -53,6 +55,14 @@ func TestAnUnsafeTokenNeverReachesTheServer(t *testing.T) {
 	}
 	if _, _, err := bus.ParseInterestKey("kraken"); err == nil {
 		t.Error("half an interest key was read")
+	}
+	for _, bad := range []string{"7", "64", "-1", "007", "mark", ""} {
+		if p, err := bus.ParsePartitionKey(bad); err == nil {
+			t.Errorf("%q was read as partition %d", bad, p)
+		}
+	}
+	if p, err := bus.ParsePartitionKey("07"); err != nil || p != 7 {
+		t.Errorf("partition %d, %v", p, err)
 	}
 }
 

@@ -74,7 +74,7 @@ type Event struct {
 	ID         string    `json:"id"`   // a function of what it records, so that a repetition is seen to be one
 	Type       EventType `json:"type"`
 	At         time.Time `json:"at"`    // when it was decided
-	Epoch      uint64    `json:"epoch"` // of the executor that wrote it
+	Epoch      uint64    `json:"epoch"` // of the lease that it was written under
 	CommandID  string    `json:"command_id,omitempty"`
 	CommandSeq uint64    `json:"command_seq,omitempty"` // place of the command in the command log
 	OrderID    ID        `json:"order_id,omitzero"`

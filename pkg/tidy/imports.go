@@ -36,6 +36,7 @@ var arrows = slices.Concat([]row{
 	{zone: "services/collector/internal/exchange", may: slices.Concat(words, []string{"services/collector/internal/book"}), std: true},
 	{zone: "services/executor/internal/ledger", may: words, std: true},
 	{zone: "services/executor/internal/twap", may: words, std: true},
+	{zone: "services/executor/internal/lease", may: words, std: true},
 	{zone: "services/executor/internal/account", may: slices.Concat(words, []string{"services/executor/internal/ledger", "services/executor/internal/twap"}), std: true},
 	{zone: "services/executor/internal/backtest", may: slices.Concat(words, []string{"services/executor/internal/account", "services/executor/internal/twap"}), std: true},
 	{zone: "services/simulator/internal/market", may: slices.Concat(words, []string{"services/simulator/internal/span"}), std: true},

@@ -12,7 +12,7 @@ var pure = []string{
 	"pkg/decimal", "pkg/market", "pkg/order",
 	"services/collector/internal/book", "services/collector/internal/candle", "services/collector/internal/exchange",
 	"services/executor/internal/twap", "services/executor/internal/ledger", "services/executor/internal/account",
-	"services/executor/internal/backtest",
+	"services/executor/internal/backtest", "services/executor/internal/lease",
 	"services/simulator/internal/market",
 	"services/simulator/internal/span",
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -39,7 +40,7 @@ func (l *loop) commit(ctx context.Context, id order.AccountID, a *owned, decide 
 			l.meters.stored(&e)
 			return l.apply(id, a, bus.Stored{Seq: seq, Account: id, Data: body})
 		}
-		l.meters.conflicts.Inc()
+		l.meters.conflicts.Add(1)
 		l.log.Warn("event not stored, deciding anew", "account", id, "event", e.ID, "error", err)
 		if err := l.catchUp(ctx, id, a); err != nil {
 			l.log.Warn("account not read", "account", id, "error", err)
@@ -59,58 +60,43 @@ func (l *loop) catchUp(ctx context.Context, id order.AccountID, a *owned) error 
 	return l.events.ReadEvents(ctx, id, a.seq+1, func(m bus.Stored) error { return l.apply(id, a, m) })
 }
 
-// apply folds a stored event into its account. An event that is not the account's next one breaks the account, loudly:
-// nothing more is decided on it.
+// apply folds a stored event into its account.
 func (l *loop) apply(id order.AccountID, a *owned, m bus.Stored) error {
 	l.stored.Store(max(l.stored.Load(), m.Seq)) // the loop alone writes it
-	var e order.Event
-	if err := json.Unmarshal(m.Data, &e); err != nil || e.Account != id {
-		l.skip()
-		l.log.Error("foreign event skipped", "seq", m.Seq, "account", id, "error", err)
-		a.seq = m.Seq // the next append must still name it as the last one
+	if a.broken {
 		return nil
 	}
-	before, _ := a.state.Order(e.OrderID)
-	if err := a.state.Apply(&e, order.Hash(m.Data)); err != nil {
-		a.broken = true
+	e := a.fold(id, m, &l.meters, l.log)
+	if a.broken {
 		l.meters.stopped.Add(1)
-		l.log.Error("account stopped: its events contradict each other", "account", id, "seq", m.Seq, "event", e.ID, "error", err)
+	}
+	if e == nil {
 		return nil
 	}
-	after, _ := a.state.Order(e.OrderID)
-	l.wishes.changed(&before, &after)
-	a.seq = m.Seq
-	l.watermark = max(l.watermark, e.CommandSeq)
+	if o, known := a.state.Order(e.OrderID); known {
+		l.wishes.set(&o)
+	}
 	return nil
 }
 
-// recover makes the accounts anew from all stored events, as of the time now.
-func (l *loop) recover(ctx context.Context, now time.Time) error {
-	began, events := time.Now(), 0
-	err := l.events.ReadEvents(ctx, "", 1, func(m bus.Stored) error {
-		events++
-		if m.Account == "" {
-			l.skip()
-			l.log.Error("foreign event skipped", "seq", m.Seq)
-			return nil
-		}
-		a := l.account(m.Account)
-		if a.broken {
-			return nil
-		}
-		return l.apply(m.Account, a, m)
-	})
-	if err != nil {
-		return err
+// fold applies a stored event to the account's state, and returns it if it was one. An event that is not the account's
+// next one breaks the account, loudly: nothing more is decided on it.
+func (a *owned) fold(id order.AccountID, m bus.Stored, meters *meters, log *slog.Logger) *order.Event {
+	if a.broken {
+		return nil
 	}
-	for id, a := range l.accounts {
-		a.state.Resume(now)
-		if wake, ok := a.state.Wake(); ok && !a.broken {
-			a.wake = wake
-			l.timers.Push(timer{wake, id})
-		}
+	var e order.Event
+	if err := json.Unmarshal(m.Data, &e); err != nil || e.Account != id {
+		meters.foreign.Add(1)
+		log.Error("foreign event skipped", "seq", m.Seq, "account", id, "error", err)
+		a.seq = m.Seq // the next append must still name it as the last one
+		return nil
 	}
-	l.timers.init()
-	l.log.Info("accounts recovered", "accounts", len(l.accounts), "events", events, "took", time.Since(began))
-	return nil
+	if err := a.state.Apply(&e, order.Hash(m.Data)); err != nil {
+		a.broken = true
+		log.Error("account stopped: its events contradict each other", "account", id, "seq", m.Seq, "event", e.ID, "error", err)
+		return nil
+	}
+	a.seq = m.Seq
+	return &e
 }

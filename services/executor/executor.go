@@ -1,6 +1,7 @@
 // Package executor owns the accounts and works their orders on the books that the collectors publish.
 //
-// One goroutine, the loop, owns all accounts, what is known of the market, and one timer. Whatever it decides is appended
+// Several executors share the accounts, each has some partitions of them by leases (internal/lease). One goroutine, the
+// loop, owns the accounts of this one's partitions, what is known of the market, and one timer. Whatever it decides is appended
 // to the event log first and takes effect when it is stored, so that what an account's owner was told survives anything;
 // after a restart the same events make the same accounts. Other goroutines only bring it messages.
 //
@@ -11,7 +12,6 @@ package executor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -22,8 +22,6 @@ import (
 )
 
 const (
-	// queuedCommands bounds the commands between the log and the loop; the log keeps the rest.
-	queuedCommands = 256
 	// pairsEvery is how often the exchanges' instruments are asked for again; pairsRetry after a failure.
 	pairsEvery = time.Minute
 	pairsRetry = time.Second
@@ -37,7 +35,15 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	if err := conn.EnsureStreams(ctx); err != nil {
 		return err
 	}
-	epoch, err := newEpoch(ctx, conn)
+	last, err := conn.LastEvent(ctx)
+	if err != nil {
+		return err
+	}
+	store, err := conn.Bucket(ctx, bus.LeaseBucket)
+	if err != nil {
+		return err
+	}
+	mark, err := newMark(ctx, store, last, log)
 	if err != nil {
 		return err
 	}
@@ -50,17 +56,12 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	})
 	reg := metrics.New("executor", daemon.Version())
 	conn.Measure(reg)
-	l := newLoop(cfg, conn, epoch, log)
+	l := newLoop(cfg, conn, log)
 	l.meters.observe(reg)
 	observeQueues(reg, conn.CommandsPending, l.inbox)
-	if err := l.recover(ctx, time.Now()); err != nil {
-		return err
-	}
-	health.Set("events", nil)
-	mark, err := newMark(ctx, conn, l.stored.Load(), log)
-	if err != nil {
-		return err
-	}
+	l.stored.Store(last)
+	l.ready = func() { health.Set("events", nil) }
+	leases := newLeases(store, conn.ForgetLease, l.holdings, &l.meters, log)
 
 	stopBooks, err := conn.SubscribeMarket(bus.AllBooks, l.inbox.putBook)
 	if err != nil {
@@ -90,36 +91,14 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	}
 	g.Go("interest", func(ctx context.Context) error { return renewInterest(ctx, conn, l.wishes.lists, log) })
 	g.Go("mark", func(ctx context.Context) error { return mark.keep(ctx, &l.stored) })
-	g.Go("commands", func(ctx context.Context) error { return followCommands(ctx, conn, l.watermark+1, l.commands) })
+	g.Go("leases", func(ctx context.Context) error { return leases.keep(ctx, l.ended) })
+	g.Go("recovery", func(ctx context.Context) error {
+		return (&recovery{conn, &l.meters, log}).run(ctx, l.claims, l.recovered)
+	})
+	g.Go("commands", func(ctx context.Context) error { return followCommands(ctx, conn, l.places, l.commands, log) })
 	g.Go("questions", func(ctx context.Context) error { return serve(ctx, conn.Orders(), l.questions, log) })
 	g.Go("loop", l.run)
 	return g.Wait()
-}
-
-// newEpoch counts the executors that have run on this bus: it is the revision of a key that each writes when it starts.
-// It stands in every event, for whoever has to find out who wrote it; nothing depends on it.
-func newEpoch(ctx context.Context, conn *bus.Conn) (uint64, error) {
-	leases, err := conn.Bucket(ctx, bus.LeaseBucket)
-	if err != nil {
-		return 0, err
-	}
-	epoch, err := leases.Put(ctx, "executor", []byte(daemon.Version()))
-	if err != nil {
-		return 0, fmt.Errorf("count this start: %w", err)
-	}
-	return epoch, nil
-}
-
-// followCommands brings the stored commands to the loop, in order.
-func followCommands(ctx context.Context, conn *bus.Conn, from uint64, out chan<- bus.Stored) error {
-	return conn.FollowCommands(ctx, from, func(m bus.Stored) error {
-		select {
-		case out <- m:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	})
 }
 
 // listing is what an exchange lists.

@@ -12,6 +12,7 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 	"github.com/hourglass-trading/hourglass/services/executor/internal/account"
+	"github.com/hourglass-trading/hourglass/services/executor/internal/lease"
 	"github.com/hourglass-trading/hourglass/services/executor/internal/twap"
 )
 
@@ -19,35 +20,46 @@ import (
 type eventLog interface {
 	AppendEvent(ctx context.Context, a order.AccountID, id string, body []byte, last uint64) (uint64, error)
 	ReadEvents(ctx context.Context, a order.AccountID, from uint64, handle func(bus.Stored) error) error
+	ReadPartitions(ctx context.Context, partitions []int, from uint64, handle func(bus.Stored) error) error
 }
 
 // settle is how long commands wait after a start for the exchanges to tell their instruments and for the first books, so
 // that an order sent while the executor was away is not refused for want of a market.
 const settle = 5 * time.Second
 
-// loop owns everything that changes. Only its own goroutine touches its fields, the channels and the inbox apart.
+// loop owns everything that changes. Only its own goroutine touches its fields, the channels, the inbox and the counters
+// apart.
 type loop struct {
 	log      *slog.Logger
 	events   eventLog
-	cfg      account.Config
+	cfg      account.Config // of every account, but for the epoch
 	exchange []market.Exchange
+	meters   meters
 
 	inbox     *inbox
-	commands  chan bus.Stored
+	holdings  chan lease.Holdings // which partitions are ours
+	claims    chan []claim        // those that are to be read from the log
+	recovered chan *recovered     // and have been
+	places    chan places         // from where commands are wanted
+	commands  chan command
 	pairs     chan listing
 	questions chan question
+	ready     func()        // called when each partition has an owner and ours have been read
+	ended     chan struct{} // closed when the loop decides nothing more
 
-	market    *twap.Market
-	accounts  map[order.AccountID]*owned
-	timers    timers
-	wishes    *wishes
-	watermark uint64 // the largest command sequence that an event carries
-	listed    map[market.Exchange]bool
-	settled   bool
-	skipped   uint64 // stored messages that were not ours to understand
-	meters    meters
+	market   *twap.Market
+	held     lease.Holdings
+	parts    [order.Partitions]*partition // nil where not held
+	unasked  []claim
+	wanted   places
+	round    uint64 // of places; commands of an earlier one are dropped
+	accounts map[order.AccountID]*owned
+	timers   timers
+	wishes   *wishes
+	listed   map[market.Exchange]bool
+	settled  bool
 
-	stored atomic.Uint64 // the largest sequence seen in the event log; keepMark reads it
+	stored atomic.Uint64 // the largest sequence seen in the event log; the mark follows it
 }
 
 // owned is an account with its place in the event log.
@@ -59,45 +71,51 @@ type owned struct {
 	broken bool
 }
 
-func newLoop(cfg Config, events eventLog, epoch uint64, log *slog.Logger) *loop {
+func newLoop(cfg Config, events eventLog, log *slog.Logger) *loop {
 	return &loop{
 		log: log, events: events, exchange: cfg.Exchanges,
-		cfg:   account.Config{Opening: cfg.Opening, Profile: cfg.Profile, Market: cfg.Market, Epoch: epoch},
-		inbox: newInbox(log), commands: make(chan bus.Stored, queuedCommands), pairs: make(chan listing), questions: make(chan question),
+		cfg:      account.Config{Opening: cfg.Opening, Profile: cfg.Profile, Market: cfg.Market},
+		inbox:    newInbox(log),
+		holdings: make(chan lease.Holdings, 1), claims: make(chan []claim), recovered: make(chan *recovered), places: make(chan places),
+		commands: make(chan command, queuedCommands), pairs: make(chan listing), questions: make(chan question),
 		market: twap.NewMarket(), wishes: newWishes(),
-		accounts: map[order.AccountID]*owned{}, listed: map[market.Exchange]bool{},
+		accounts: map[order.AccountID]*owned{}, listed: map[market.Exchange]bool{}, ready: func() {}, ended: make(chan struct{}),
 	}
 }
 
 // run is the loop. It ends when ctx does; whatever it has decided by then is stored.
 func (l *loop) run(ctx context.Context) error {
+	defer close(l.ended)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	settled := time.After(settle)
 	l.wishes.tell()
 	for {
-		var commands <-chan bus.Stored
-		var questions <-chan question
-		if l.settled {
-			commands, questions = l.commands, l.questions
-		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-l.inbox.wake:
 			l.takeMarket(time.Now())
+		case h := <-l.holdings:
+			l.hold(h)
+		case r := <-l.recovered:
+			l.adopt(r, time.Now())
+		case l.claiming() <- l.unasked:
+			l.unasked = nil
+		case l.placing() <- l.wanted:
+			l.wanted.after = nil
 		case p := <-l.pairs:
 			l.market.SetInstruments(p.exchange, p.instruments)
 			l.listed[p.exchange] = true
-			l.settled = l.settled || len(l.listed) == len(l.exchange)
+			l.settle(false)
 		case <-settled:
-			l.settled = true
-		case m := <-commands:
+			l.settle(true)
+		case m := <-l.ifSettled():
 			l.takeMarket(time.Now())
-			if err := l.command(ctx, m); err != nil {
+			if err := l.command(ctx, &m); err != nil {
 				return err
 			}
-		case q := <-questions:
+		case q := <-l.asked():
 			l.takeMarket(time.Now())
 			value, err := q.ask(l, time.Now())
 			q.answer <- answer{value, err}
@@ -114,6 +132,27 @@ func (l *loop) run(ctx context.Context) error {
 	}
 }
 
+// settle lets commands and questions in once every exchange has told its instruments and every partition has its owner, or
+// late anyway.
+func (l *loop) settle(late bool) {
+	l.settled = l.settled || late || l.complete() && len(l.listed) == len(l.exchange)
+}
+
+// ifSettled and asked are nil, which nothing comes from, until the loop has settled.
+func (l *loop) ifSettled() <-chan command {
+	if l.settled {
+		return l.commands
+	}
+	return nil
+}
+
+func (l *loop) asked() <-chan question {
+	if l.settled {
+		return l.questions
+	}
+	return nil
+}
+
 // takeMarket brings the market up to date, so that every decision sees the newest books that have arrived.
 func (l *loop) takeMarket(at time.Time) {
 	books, trades := l.inbox.take()
@@ -125,35 +164,38 @@ func (l *loop) takeMarket(at time.Time) {
 	}
 }
 
-// command carries out a stored command. One that is no command of its account is counted and skipped.
-func (l *loop) command(ctx context.Context, m bus.Stored) error {
+// command carries out a stored command. One that is no command of its account is counted and skipped; one that was seen
+// before, or is not ours, is dropped.
+func (l *loop) command(ctx context.Context, m *command) error {
+	if m.round != l.round {
+		return nil
+	}
 	var cmd order.Command
 	if err := json.Unmarshal(m.Data, &cmd); err != nil || m.Account == "" || cmd.Account != m.Account || cmd.ID == "" {
-		l.skip()
+		l.meters.foreign.Add(1)
 		l.log.Error("foreign command skipped", "seq", m.Seq, "error", err)
 		return nil
 	}
-	a := l.account(cmd.Account)
+	part := l.parts[cmd.Account.Partition()]
+	if part == nil || !part.loaded || m.Seq <= part.done {
+		return nil
+	}
+	a := l.account(cmd.Account, part)
 	err := l.commit(ctx, cmd.Account, a, func(at time.Time) (order.Event, bool) {
 		return a.state.Command(&cmd, m.Seq, at, l.market)
 	})
 	if err != nil {
 		return err
 	}
+	part.done = m.Seq
 	return l.advance(ctx, cmd.Account, a)
 }
 
-// skip counts a stored message that is not ours to understand.
-func (l *loop) skip() {
-	l.skipped++
-	l.meters.foreign.Inc()
-}
-
-// account returns an account, a new one if it has no events yet.
-func (l *loop) account(id order.AccountID) *owned {
+// account returns an account of a partition that we hold, a new one if it has no events yet.
+func (l *loop) account(id order.AccountID, part *partition) *owned {
 	a := l.accounts[id]
 	if a == nil {
-		a = &owned{state: account.New(id, &l.cfg)}
+		a = &owned{state: account.New(id, part.cfg)}
 		l.accounts[id] = a
 		l.meters.accounts.Store(int64(len(l.accounts)))
 	}
@@ -166,8 +208,8 @@ func (l *loop) due(ctx context.Context) error {
 	for len(l.timers) > 0 && !l.timers[0].at.After(now) {
 		t := heap.Pop(&l.timers).(timer)
 		a := l.accounts[t.account]
-		if !a.wake.Equal(t.at) {
-			continue // the account has been given another time since
+		if a == nil || !a.wake.Equal(t.at) {
+			continue // the account has left, or been given another time since
 		}
 		a.wake = time.Time{}
 		if err := l.advance(ctx, t.account, a); err != nil {
@@ -181,7 +223,11 @@ func (l *loop) due(ctx context.Context) error {
 // meet advances the accounts whose orders at rest the market has met; others cost nothing here.
 func (l *loop) meet(ctx context.Context) error {
 	for _, id := range l.market.Met() {
-		if err := l.advance(ctx, id, l.accounts[id]); err != nil {
+		a := l.accounts[id]
+		if a == nil {
+			continue // it has left since
+		}
+		if err := l.advance(ctx, id, a); err != nil {
 			return err
 		}
 	}
@@ -228,7 +274,6 @@ type timer struct {
 // timers is a heap of timers, the first due at the root.
 type timers []timer
 
-func (t *timers) init()             { heap.Init(t) }
 func (t timers) Len() int           { return len(t) }
 func (t timers) Less(i, j int) bool { return t[i].at.Before(t[j].at) }
 func (t timers) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/services/executor/internal/lease"
 )
 
 const (
@@ -20,85 +22,28 @@ const (
 	btc = market.Symbol("BTC-USDT")
 )
 
-// memoryLog is an event log with the promises of the real one: an append must name the account's last event.
-type memoryLog struct {
-	stored []bus.Stored
-	// mishap, if set, is asked at each append: lost is an acknowledgement that does not arrive, refuse an event that is not stored.
-	mishap func(id string) (refuse, lost bool)
-}
-
-var errNetwork = errors.New("no answer")
-
-func (m *memoryLog) AppendEvent(_ context.Context, a order.AccountID, id string, body []byte, last uint64) (uint64, error) {
-	var refuse, lost bool
-	if m.mishap != nil {
-		refuse, lost = m.mishap(id)
-	}
-	if refuse || m.last(a) != last {
-		return 0, bus.ErrOutcomeUnknown
-	}
-	seq := uint64(len(m.stored) + 1)
-	m.stored = append(m.stored, bus.Stored{Seq: seq, Account: a, Data: body, At: time.Now()})
-	if lost {
-		return 0, errors.Join(bus.ErrOutcomeUnknown, errNetwork)
-	}
-	return seq, nil
-}
-
-func (m *memoryLog) last(a order.AccountID) (seq uint64) {
-	for _, s := range m.stored {
-		if s.Account == a {
-			seq = s.Seq
-		}
-	}
-	return seq
-}
-
-func (m *memoryLog) ReadEvents(_ context.Context, a order.AccountID, from uint64, handle func(bus.Stored) error) error {
-	for _, s := range m.stored {
-		if s.Seq >= from && (a == "" || s.Account == a) {
-			if err := handle(s); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// events decodes what is stored and checks that each account's versions have no hole.
-func (m *memoryLog) events(t *testing.T) []order.Event {
-	t.Helper()
-	var out []order.Event
-	versions := map[order.AccountID]uint64{}
-	for _, s := range m.stored {
-		var e order.Event
-		if err := json.Unmarshal(s.Data, &e); err != nil || s.Account == "" {
-			continue // planted by a test
-		}
-		if versions[e.Account]++; e.Version != versions[e.Account] {
-			t.Fatalf("event %s has version %d, want %d", e.ID, e.Version, versions[e.Account])
-		}
-		out = append(out, e)
-	}
-	return out
-}
-
-func (m *memoryLog) count(t *testing.T, typ order.EventType) (n int) {
-	t.Helper()
-	for _, e := range m.events(t) {
-		if e.Type == typ {
-			n++
-		}
-	}
-	return n
-}
-
 // rig is a loop in a bubble with a market that stands still.
 type rig struct {
 	*loop
 	t    *testing.T
 	stop func()
 	seq  uint64
+
+	round  atomic.Uint64
+	epochs uint64
+}
+
+// hold gives the executor the partitions that it is to hold; others have the rest.
+func (r *rig) hold(ours func(p int) bool) {
+	var h lease.Holdings
+	for p := range h.Epochs {
+		if h.Others[p] = !ours(p); ours(p) {
+			r.epochs++
+			h.Epochs[p] = r.epochs
+		}
+	}
+	r.holdings <- h
+	synctest.Wait()
 }
 
 func testConfig() Config {
@@ -114,20 +59,33 @@ func testConfig() Config {
 
 func start(t *testing.T, log *memoryLog) *rig {
 	t.Helper()
-	l := newLoop(testConfig(), log, 1, slog.New(slog.DiscardHandler))
-	if err := l.recover(t.Context(), time.Now()); err != nil {
-		t.Fatal(err)
-	}
+	discard := slog.New(slog.DiscardHandler)
+	l := newLoop(testConfig(), log, discard)
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
+	ended := make(chan error, 3)
 	go func() { ended <- l.run(ctx) }()
-	r := &rig{loop: l, t: t}
+	go func() { ended <- (&recovery{log, &l.meters, discard}).run(ctx, l.claims, l.recovered) }()
+	r := &rig{loop: l, t: t, seq: uint64(len(log.stored))} // there are as many commands as events at most
+	go func() {
+		for {
+			select {
+			case p := <-l.places:
+				r.round.Store(p.round)
+			case <-ctx.Done():
+				ended <- ctx.Err()
+				return
+			}
+		}
+	}()
 	r.stop = func() {
 		cancel()
-		if err := <-ended; !errors.Is(err, context.Canceled) {
-			t.Errorf("the loop ended with %v", err)
+		for range cap(ended) {
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				t.Errorf("the executor ended with %v", err)
+			}
 		}
 	}
+	r.hold(func(int) bool { return true })
 	l.pairs <- listing{"binance", []market.Instrument{{
 		Exchange: "binance", Symbol: btc, Native: "BTCUSDT", Base: "BTC", Quote: "USDT", Status: market.Trading,
 		PriceTick: decimal.New(1, 2), QuantityStep: decimal.New(1, 5), MinQuantity: decimal.New(1, 5), MinNotional: decimal.New(5, 0),
@@ -169,9 +127,12 @@ func (r *rig) send(cmd order.Command) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.commands <- bus.Stored{Seq: r.seq, Account: ann, Data: body}
+	r.bring(bus.Stored{Seq: r.seq, Account: ann, Data: body})
 	synctest.Wait()
 }
+
+// bring hands the loop a stored command.
+func (r *rig) bring(m bus.Stored) { r.commands <- command{m, r.round.Load()} }
 
 func (r *rig) open() { r.send(order.Command{ID: "c1", Type: order.OpenAccount}) }
 
@@ -292,14 +253,14 @@ func TestForeignMessagesAreSkipped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &memoryLog{stored: []bus.Stored{{Seq: 1, Account: ann, Data: []byte("not an event")}, {Seq: 2, Data: []byte("{}")}}}
 		r := start(t, log)
-		r.commands <- bus.Stored{Seq: 1, Account: ann, Data: []byte("not a command")}
-		r.commands <- bus.Stored{Seq: 2, Account: "abob", Data: []byte(`{"id":"c9","account":"aann","type":"deposit"}`)}
+		r.bring(bus.Stored{Seq: 1, Account: ann, Data: []byte("not a command")})
+		r.bring(bus.Stored{Seq: 2, Account: "abob", Data: []byte(`{"id":"c9","account":"aann","type":"deposit"}`)})
 		r.inbox.putBook("md.book.kraken.BTC-USD", []byte(`{"exchange":"binance","symbol":"BTC-USDT"}`))
 		r.inbox.putTrade("md.trade.kraken.BTC-USD", []byte(`[]`))
 		r.open()
 		r.stop()
-		if r.skipped != 4 || r.inbox.foreign != 2 || log.count(t, order.AccountOpened) != 1 {
-			t.Errorf("%d messages and %d market data skipped, %d accounts opened; want 4, 2, 1", r.skipped, r.inbox.foreign, log.count(t, order.AccountOpened))
+		if r.meters.foreign.Load() != 4 || r.inbox.foreign != 2 || log.count(t, order.AccountOpened) != 1 {
+			t.Errorf("%d messages and %d market data skipped, %d accounts opened; want 4, 2, 1", r.meters.foreign.Load(), r.inbox.foreign, log.count(t, order.AccountOpened))
 		}
 	})
 }

@@ -27,12 +27,8 @@ type mark struct {
 	log   *slog.Logger
 }
 
-// newMark opens the mark, and says loudly if the event log, which was read up to the sequence last, ends before it.
-func newMark(ctx context.Context, conn *bus.Conn, last uint64, log *slog.Logger) (*mark, error) {
-	store, err := conn.Bucket(ctx, bus.LeaseBucket)
-	if err != nil {
-		return nil, err
-	}
+// newMark opens the mark, and says loudly if the event log, which reaches the sequence last, ends before it.
+func newMark(ctx context.Context, store markStore, last uint64, log *slog.Logger) (*mark, error) {
 	m := &mark{store, log}
 	seen, _, err := m.read(ctx)
 	if err != nil {

@@ -19,10 +19,10 @@ type meters struct {
 	lateness  metrics.Durations
 	fills     metrics.Counters
 	appending metrics.Durations
-	conflicts metrics.Counter
-	foreign   metrics.Counter
 
-	accounts, stopped atomic.Int64 // kept by the loop, read at a scrape
+	// Read at a scrape.
+	conflicts, foreign, leasesTaken, leasesLost, leaseConflicts atomic.Int64
+	accounts, stopped, partitions                               atomic.Int64
 }
 
 const ms = time.Millisecond
@@ -38,10 +38,18 @@ func (m *meters) observe(r *metrics.Registry) {
 	m.fills = r.Counters("fills_total", "Fills.", "exchange")
 	m.appending = r.Durations("append_seconds", "From handing an event to the log until it was stored on disk or the outcome was unknown.",
 		1*ms, 2*ms, 5*ms, 10*ms, 20*ms, 50*ms, 100*ms, 500*ms, 1000*ms, 5000*ms)
-	m.conflicts = r.Counter("append_conflicts_total", "Events not stored: refused because another was stored before, or with an unknown outcome. They were decided anew.")
-	m.foreign = r.Counter("foreign_messages_total", "Messages in the logs that no part of the platform can have written; they were skipped.")
+	r.Readings(metrics.Count, "append_conflicts_total", "Events not stored: refused because another was stored before, or with an unknown outcome. They were decided anew.").Add(m.conflicts.Load)
+	r.Readings(metrics.Count, "foreign_messages_total", "Messages in the logs that no part of the platform can have written; they were skipped.").Add(m.foreign.Load)
+	m.observeLeases(r)
 	r.Readings(metrics.Gauge, "accounts", "Accounts held in memory.").Add(m.accounts.Load)
 	r.Readings(metrics.Gauge, "accounts_stopped", "Accounts that are not worked on because their events contradict each other.").Add(m.stopped.Load)
+}
+
+func (m *meters) observeLeases(r *metrics.Registry) {
+	r.Readings(metrics.Gauge, "partitions", "Partitions of the accounts that this executor holds, of 64.").Add(m.partitions.Load)
+	r.Readings(metrics.Count, "leases_taken_total", "Partitions taken.").Add(m.leasesTaken.Load)
+	r.Readings(metrics.Count, "leases_lost_total", "Partitions let go for other executors, or taken by them.").Add(m.leasesLost.Load)
+	r.Readings(metrics.Count, "lease_conflicts_total", "Partitions that another executor was faster to take.").Add(m.leaseConflicts.Load)
 }
 
 // observeQueues tells what waits for the loop, and what was lost of the market data before it took it.

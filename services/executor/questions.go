@@ -35,8 +35,12 @@ type answer struct {
 	err   error
 }
 
-// serve answers questions on the bus until ctx ends. They are answered by the loop, one after the other, each in well under
-// a millisecond; those that wait for it are bounded by one for each subject, the rest wait in the bus.
+// errElsewhere says that another executor answers.
+var errElsewhere = errors.New("another executor works the account")
+
+// serve answers questions on the bus until ctx ends. Every executor gets every question, and the one that works the account
+// answers; where nobody does, all say so. They are answered by the loop, one after the other, each in well under a
+// millisecond; those that wait for it are bounded by one for each subject, the rest wait in the bus.
 func serve(ctx context.Context, nc *nats.Conn, out chan<- question, log *slog.Logger) error {
 	service, err := micro.AddService(nc, micro.Config{
 		Name: "executor", Version: contractVersion, Description: "previews and reports of orders",
@@ -54,11 +58,15 @@ func serve(ctx context.Context, nc *nats.Conn, out chan<- question, log *slog.Lo
 	} {
 		handle := func(r micro.Request) {
 			value, err := put(ctx, out, read, r.Data())
+			if errors.Is(err, errElsewhere) {
+				return
+			}
 			if err := bus.Answer(r, value, err); err != nil {
 				log.Warn("question not answered", "question", name, "error", err)
 			}
 		}
-		if err := service.AddEndpoint(name, micro.HandlerFunc(handle), micro.WithEndpointSubject(bus.ExecutorSubject(name))); err != nil {
+		err := service.AddEndpoint(name, micro.HandlerFunc(handle), micro.WithEndpointSubject(bus.ExecutorSubject(name)), micro.WithEndpointQueueGroupDisabled())
+		if err != nil {
 			return fmt.Errorf("offer %s: %w", name, err)
 		}
 	}
@@ -134,10 +142,15 @@ func malformed(err error) error {
 	return &bus.Failure{Kind: order.Invalid, Code: "malformed", Detail: fmt.Sprintf("not a question of this contract: %v", err)}
 }
 
-// known returns an account that has events and does not contradict itself.
+// known returns an account that has events and does not contradict itself; errElsewhere if another executor works it.
 func (l *loop) known(id order.AccountID) (*owned, error) {
-	a := l.accounts[id]
+	p := id.Partition()
+	part, a := l.parts[p], l.accounts[id]
 	switch {
+	case part == nil && l.held.Others[p]:
+		return nil, errElsewhere
+	case part == nil || !part.loaded:
+		return nil, &bus.Failure{Kind: order.Unavailable, Code: "unavailable", Detail: "no executor works the account right now, one is about to; ask again"}
 	case a == nil || !a.state.Opened:
 		return nil, &bus.Failure{Kind: order.NotFound, Code: "unknown_account", Detail: "the account has not been opened"}
 	case a.broken:

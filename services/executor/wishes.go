@@ -22,29 +22,41 @@ type wish struct {
 // wishes counts the open orders that need each book. The loop owns it; the list travels to whoever renews it.
 type wishes struct {
 	orders map[wish]int
-	lists  chan []wish // has room for one: the newest list replaces the one before it
+	open   map[order.ID]bool // whose books are counted
+	lists  chan []wish       // has room for one: the newest list replaces the one before it
 }
 
-func newWishes() *wishes { return &wishes{orders: map[wish]int{}, lists: make(chan []wish, 1)} }
+func newWishes() *wishes {
+	return &wishes{orders: map[wish]int{}, open: map[order.ID]bool{}, lists: make(chan []wish, 1)}
+}
 
-// changed counts an order that has opened or ended. Either may be the zero Order, which is not open.
-func (w *wishes) changed(before, after *order.Order) {
-	was, is := open(before), open(after)
-	if was == is {
-		return
+// set takes an order as it is now.
+func (w *wishes) set(o *order.Order) {
+	if w.count(o, !o.Status.Ended()) {
+		w.tell()
 	}
-	for _, e := range after.Exchanges {
-		key := wish{e, after.Symbol}
-		if is {
-			w.orders[key]++
-		} else if w.orders[key]--; w.orders[key] == 0 {
+}
+
+// count counts an order in or out, and reports whether that changed anything.
+func (w *wishes) count(o *order.Order, open bool) bool {
+	if w.open[o.ID] == open {
+		return false
+	}
+	by := 1
+	if open {
+		w.open[o.ID] = true
+	} else {
+		delete(w.open, o.ID)
+		by = -1
+	}
+	for _, e := range o.Exchanges {
+		key := wish{e, o.Symbol}
+		if w.orders[key] += by; w.orders[key] == 0 {
 			delete(w.orders, key)
 		}
 	}
-	w.tell()
+	return true
 }
-
-func open(o *order.Order) bool { return o.ID != "" && !o.Status.Ended() }
 
 // tell hands on the list in place of one that was not taken yet.
 func (w *wishes) tell() {

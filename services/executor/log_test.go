@@ -1,0 +1,102 @@
+package executor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/order"
+)
+
+// memoryLog is an event log with the promises of the real one: an append must name the account's last event.
+type memoryLog struct {
+	mu     sync.Mutex // guards stored
+	stored []bus.Stored
+	// mishap, if set, is asked at each append: lost is an acknowledgement that does not arrive, refuse an event that is not stored.
+	mishap func(id string) (refuse, lost bool)
+}
+
+var errNetwork = errors.New("no answer")
+
+func (m *memoryLog) AppendEvent(_ context.Context, a order.AccountID, id string, body []byte, last uint64) (uint64, error) {
+	var refuse, lost bool
+	if m.mishap != nil {
+		refuse, lost = m.mishap(id)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if refuse || m.last(a) != last {
+		return 0, bus.ErrOutcomeUnknown
+	}
+	seq := uint64(len(m.stored) + 1)
+	m.stored = append(m.stored, bus.Stored{Seq: seq, Account: a, Data: body, At: time.Now()})
+	if lost {
+		return 0, errors.Join(bus.ErrOutcomeUnknown, errNetwork)
+	}
+	return seq, nil
+}
+
+func (m *memoryLog) last(a order.AccountID) (seq uint64) {
+	for _, s := range m.stored {
+		if s.Account == a {
+			seq = s.Seq
+		}
+	}
+	return seq
+}
+
+func (m *memoryLog) ReadEvents(_ context.Context, a order.AccountID, from uint64, handle func(bus.Stored) error) error {
+	m.mu.Lock()
+	stored := slices.Clone(m.stored)
+	m.mu.Unlock()
+	for _, s := range stored {
+		if s.Seq >= from && (a == "" || s.Account == a) {
+			if err := handle(s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (m *memoryLog) ReadPartitions(ctx context.Context, partitions []int, from uint64, handle func(bus.Stored) error) error {
+	return m.ReadEvents(ctx, "", from, func(s bus.Stored) error {
+		if s.Account != "" && !slices.Contains(partitions, s.Account.Partition()) {
+			return nil
+		}
+		return handle(s)
+	})
+}
+
+// events decodes what is stored and checks that each account's versions have no hole.
+func (m *memoryLog) events(t *testing.T) []order.Event {
+	t.Helper()
+	var out []order.Event
+	versions := map[order.AccountID]uint64{}
+	for _, s := range m.stored {
+		var e order.Event
+		if err := json.Unmarshal(s.Data, &e); err != nil || s.Account == "" {
+			continue // planted by a test
+		}
+		if versions[e.Account]++; e.Version != versions[e.Account] {
+			t.Fatalf("event %s has version %d, want %d", e.ID, e.Version, versions[e.Account])
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func (m *memoryLog) count(t *testing.T, typ order.EventType) (n int) {
+	t.Helper()
+	for _, e := range m.events(t) {
+		if e.Type == typ {
+			n++
+		}
+	}
+	return n
+}

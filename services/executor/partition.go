@@ -1,0 +1,209 @@
+package executor
+
+import (
+	"container/heap"
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/services/executor/internal/account"
+	"github.com/hourglass-trading/hourglass/services/executor/internal/lease"
+)
+
+// partition is a share of the accounts that this executor holds. Until its accounts are read from the log, nothing happens
+// in it.
+type partition struct {
+	cfg    *account.Config // with the epoch that it is held under
+	loaded bool
+	done   uint64 // the largest sequence of a command that has been carried out
+}
+
+// claim is a partition to be read from the log. Its configuration tells whether the partition was lost since: each time it
+// is taken it gets another.
+type claim struct {
+	partition int
+	cfg       *account.Config
+}
+
+// recovered is what was read of some partitions.
+type recovered struct {
+	claims   []claim
+	accounts map[order.AccountID]*owned
+	done     [order.Partitions]uint64 // the largest sequence of a command that an event carries
+	last     uint64                   // the largest sequence read
+	events   int
+	took     time.Duration
+}
+
+// hold takes in which partitions are ours from now on: what we have lost is dropped, whatever we know of it, because others
+// go on with it; what we have gained is read from the log.
+func (l *loop) hold(h lease.Holdings) {
+	l.held = h
+	var lost [order.Partitions]bool
+	dropped := false
+	for p := range l.parts {
+		part := l.parts[p]
+		if part != nil && part.cfg.Epoch != h.Epochs[p] {
+			l.parts[p], part = nil, nil
+			lost[p], dropped = true, true
+		}
+		if part == nil && h.Epochs[p] != 0 {
+			cfg := l.cfg
+			cfg.Epoch = h.Epochs[p]
+			l.parts[p] = &partition{cfg: &cfg}
+			l.unasked = append(l.unasked, claim{p, &cfg})
+		}
+	}
+	if dropped {
+		for id, a := range l.accounts { // each is dropped alike, so the order does not show
+			if lost[id.Partition()] {
+				l.drop(id, a)
+			}
+		}
+		l.wishes.tell()
+		l.meters.accounts.Store(int64(len(l.accounts)))
+	}
+	l.look()
+}
+
+// drop forgets an account that others work.
+func (l *loop) drop(id order.AccountID, a *owned) {
+	a.state.Depart(l.market)
+	for _, o := range a.state.Orders() {
+		l.wishes.count(&o, false)
+	}
+	delete(l.accounts, id)
+	if a.broken {
+		l.meters.stopped.Add(-1)
+	}
+}
+
+// adopt takes in what was read, unless it was lost meanwhile. What fell due while nobody worked it is missed.
+func (l *loop) adopt(r *recovered, now time.Time) {
+	var ours [order.Partitions]bool
+	for _, c := range r.claims {
+		if part := l.parts[c.partition]; part != nil && part.cfg == c.cfg {
+			ours[c.partition] = true
+			part.loaded, part.done = true, r.done[c.partition]
+		}
+	}
+	for id, a := range r.accounts {
+		if !ours[id.Partition()] {
+			continue
+		}
+		l.accounts[id] = a
+		if a.broken {
+			l.meters.stopped.Add(1)
+			continue
+		}
+		for _, o := range a.state.Orders() {
+			l.wishes.count(&o, !o.Status.Ended())
+		}
+		a.state.Resume(now)
+		if wake, ok := a.state.Wake(); ok {
+			a.wake = wake
+			heap.Push(&l.timers, timer{wake, id})
+		}
+	}
+	l.wishes.tell()
+	l.meters.accounts.Store(int64(len(l.accounts)))
+	l.stored.Store(max(l.stored.Load(), r.last))
+	l.follow()
+	l.log.Info("accounts recovered", "partitions", len(r.claims), "accounts", len(r.accounts), "events", r.events, "took", r.took)
+	l.look()
+}
+
+// look says once that this executor is ready.
+func (l *loop) look() {
+	if l.complete() {
+		l.ready()
+		l.settle(false)
+	}
+}
+
+// complete reports whether each partition has a living owner, and ours are read.
+func (l *loop) complete() bool {
+	for _, part := range l.parts {
+		if part != nil && !part.loaded {
+			return false
+		}
+	}
+	return l.held.Complete()
+}
+
+// claiming is where claims go; nil, which nothing goes to, while there are none.
+func (l *loop) claiming() chan<- []claim {
+	if len(l.unasked) > 0 {
+		return l.claims
+	}
+	return nil
+}
+
+// recovery reads partitions from the log, besides the loop, which goes on with its other accounts.
+type recovery struct {
+	events eventLog
+	meters *meters
+	log    *slog.Logger
+}
+
+// run reads what is claimed and hands it over, until ctx ends. A log that cannot be read is tried again each second.
+func (r *recovery) run(ctx context.Context, claims <-chan []claim, out chan<- *recovered) error {
+	for {
+		var wanted []claim
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case wanted = <-claims:
+		}
+		for {
+			found, err := r.read(ctx, wanted)
+			if err == nil {
+				select {
+				case <-ctx.Done():
+					return ctx.Err()
+				case out <- found:
+				}
+				break
+			}
+			r.log.Warn("accounts not recovered", "error", err)
+			if err := wait(ctx, time.Second); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// read makes the accounts of some partitions anew from all their events.
+func (r *recovery) read(ctx context.Context, claims []claim) (*recovered, error) {
+	began := time.Now()
+	out := &recovered{claims: claims, accounts: map[order.AccountID]*owned{}}
+	var partitions []int
+	var configs [order.Partitions]*account.Config
+	for _, c := range claims {
+		partitions = append(partitions, c.partition)
+		configs[c.partition] = c.cfg
+	}
+	err := r.events.ReadPartitions(ctx, partitions, 1, func(m bus.Stored) error {
+		out.events++
+		out.last = max(out.last, m.Seq)
+		if m.Account == "" {
+			r.meters.foreign.Add(1)
+			r.log.Error("foreign event skipped", "seq", m.Seq)
+			return nil
+		}
+		a := out.accounts[m.Account]
+		p := m.Account.Partition()
+		if a == nil {
+			a = &owned{state: account.New(m.Account, configs[p])}
+			out.accounts[m.Account] = a
+		}
+		if e := a.fold(m.Account, m, r.meters, r.log); e != nil {
+			out.done[p] = max(out.done[p], e.CommandSeq)
+		}
+		return nil
+	})
+	out.took = time.Since(began)
+	return out, err
+}
