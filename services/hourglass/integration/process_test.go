@@ -19,31 +19,38 @@ import (
 	"time"
 )
 
-// binary is the program under test, built once with the race detector.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "hourglass")
+// binary is the program under test, built once with the race detector; fast is without it, to measure.
+var (
+	binary = sync.OnceValues(func() (string, error) { return build("hourglass", "-race") })
+	fast   = sync.OnceValues(func() (string, error) { return build("fast") })
+	// built is the folder of both.
+	built = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "hourglass") })
+)
+
+func build(name string, flags ...string) (string, error) {
+	dir, err := built()
 	if err != nil {
 		return "", err
 	}
-	out := filepath.Join(dir, "hourglass")
-	cmd := exec.CommandContext(context.Background(), "go", "build", "-race", "-o", out, "../cmd/hourglass")
+	out := filepath.Join(dir, name)
+	cmd := exec.CommandContext(context.Background(), "go", append(append([]string{"build"}, flags...), "-o", out, "../cmd/hourglass")...)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, text)
 	}
 	return out, nil
-})
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if out, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(out))
+	if dir, err := built(); err == nil {
+		_ = os.RemoveAll(dir)
 	}
 	os.Exit(code)
 }
 
 // process is a running `hourglass up`.
 type process struct {
-	t     *testing.T
+	t     testing.TB
 	cmd   *exec.Cmd
 	url   string
 	ended chan error
@@ -63,6 +70,12 @@ func up(t *testing.T, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return start(t, path, args...)
+}
+
+// start is up for a certain binary.
+func start(t testing.TB, path string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, ended: make(chan error, 1), log: &bytes.Buffer{}}
 	p.cmd = exec.CommandContext(context.Background(), path, append([]string{"up", "--listen", "127.0.0.1:0"}, args...)...)
 	p.cmd.Env = append(os.Environ(), "HOURGLASS_RATE_LIMITS=off")
@@ -125,7 +138,7 @@ type answer struct {
 }
 
 // into decodes the body, and fails the test if the status is not the wanted one.
-func (a answer) into(t *testing.T, status int, v any) {
+func (a answer) into(t testing.TB, status int, v any) {
 	t.Helper()
 	if a.status != status {
 		t.Fatalf("status %d, want %d: %s", a.status, status, a.body)
