@@ -19,6 +19,6 @@ func (c *Conn) SubscribeEvents(a order.AccountID, handle func(Stored)) (stop fun
 			c.log.Warn("event without a sequence", "account", a, "error", err)
 			return
 		}
-		handle(Stored{Seq: seq, Account: a, Data: m.Data})
+		handle(Stored{Seq: seq, Account: a, Data: m.Data, Origin: originOf(m.Header)})
 	})
 }

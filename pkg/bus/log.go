@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 )
 
 // Stored is a message as a stream keeps it. Data must not be changed.
@@ -19,7 +20,8 @@ type Stored struct {
 	Seq     uint64          // place in the stream
 	Account order.AccountID // empty if the subject is not that of an account
 	Data    []byte
-	At      time.Time // when it was stored, by the server's clock
+	At      time.Time      // when it was stored, by the server's clock
+	Origin  tracing.Origin // what led to it, where that is known
 
 	behind uint64 // messages for the same reader that were stored after it
 }
@@ -37,7 +39,7 @@ const appendTimeout = 5 * time.Second
 func (c *Conn) AppendEvent(ctx context.Context, a order.AccountID, id string, body []byte, last uint64) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
-	msg := &nats.Msg{Subject: EventSubject(a), Header: nats.Header{"Content-Type": jsonHeader["Content-Type"]}, Data: body}
+	msg := &nats.Msg{Subject: EventSubject(a), Header: headerOf(ctx), Data: body}
 	ack, err := c.js.PublishMsg(ctx, msg,
 		jetstream.WithExpectLastSequencePerSubject(last),
 		jetstream.WithMsgID(string(a)+"-"+id),
@@ -60,7 +62,7 @@ func (c *Conn) AppendCommand(ctx context.Context, cmd *order.Command) (uint64, e
 	}
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
-	msg := &nats.Msg{Subject: CommandSubject(cmd.Account), Header: nats.Header{"Content-Type": jsonHeader["Content-Type"]}, Data: body}
+	msg := &nats.Msg{Subject: CommandSubject(cmd.Account), Header: headerOf(ctx), Data: body}
 	ack, err := c.js.PublishMsg(ctx, msg, jetstream.WithMsgID(cmd.ID), jetstream.WithRetryAttempts(0))
 	if err != nil {
 		return 0, fmt.Errorf("append command: %w", err)
@@ -214,5 +216,5 @@ func storedFrom(msg jetstream.Msg) (Stored, error) {
 	if err != nil || (EventSubject(account) != msg.Subject() && CommandSubject(account) != msg.Subject()) {
 		account = ""
 	}
-	return Stored{Seq: meta.Sequence.Stream, Account: account, Data: msg.Data(), At: meta.Timestamp, behind: meta.NumPending}, nil
+	return Stored{Seq: meta.Sequence.Stream, Account: account, Data: msg.Data(), At: meta.Timestamp, Origin: originOf(msg.Headers()), behind: meta.NumPending}, nil
 }

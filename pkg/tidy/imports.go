@@ -22,8 +22,9 @@ var arrows = slices.Concat([]row{
 	{zone: "pkg/decimal", std: true},
 	{zone: "pkg/market", may: words[:1], std: true},
 	{zone: "pkg/order", may: words[:2], std: true},
-	{zone: "pkg/bus", may: slices.Concat(words, []string{"pkg/metrics"})},
+	{zone: "pkg/bus", may: slices.Concat(words, []string{"pkg/metrics", "pkg/tracing"})},
 	{zone: "pkg/daemon"},
+	{zone: "pkg/tracing"},
 	{zone: "pkg/metrics"},
 	{zone: "pkg/client", may: words}, // a user of the SDK gets no bus and no server
 	{zone: "pkg/tidy", std: true},
@@ -43,14 +44,14 @@ var arrows = slices.Concat([]row{
 	{zone: "services/simulator/internal/span", std: true},
 
 	{zone: "services/hourglass", may: slices.Concat(words, []string{
-		"services/collector", "services/executor", "services/gateway", "services/simulator", "pkg/daemon", "pkg/bus", "pkg/client/...", "pkg/metrics",
+		"services/collector", "services/executor", "services/gateway", "services/simulator", "pkg/daemon", "pkg/bus", "pkg/client/...", "pkg/metrics", "pkg/tracing",
 	})},
 }, service("collector"), service("executor"), service("gateway"), service("simulator"))
 
 // service is the rows of a service: what is inside sees pkg and its own inside, the root sees both, cmd sees the root.
 func service(name string) []row {
 	root := "services/" + name
-	pkg := slices.Concat(words, []string{"pkg/bus/...", "pkg/daemon", "pkg/metrics"})
+	pkg := slices.Concat(words, []string{"pkg/bus/...", "pkg/daemon", "pkg/metrics", "pkg/tracing"})
 	return []row{
 		{zone: root, may: pkg},
 		{zone: root + "/internal", may: pkg},
@@ -70,6 +71,7 @@ var homes = []home{
 	{path: "github.com/nats-io", zones: []string{"pkg/bus", "services"}, why: "of pkg, bus alone knows NATS"},
 	{path: "github.com/nats-io/nats-server", zones: []string{"services/hourglass"}, why: "the server is embedded by the all-in-one alone"},
 	{path: "github.com/prometheus", zones: []string{"pkg/metrics", "deploy/verify"}, why: "services count with pkg/metrics"},
+	{path: "go.opentelemetry.io", zones: []string{"pkg/tracing"}, why: "services trace with pkg/tracing"},
 	{path: "github.com/labstack/echo", zones: []string{"services/gateway"}, why: "the gateway alone speaks HTTP to clients"},
 	{path: "github.com/testcontainers", zones: []string{"services/hourglass"}, why: "its 46 requirements stay in one module", tests: true},
 	{path: "github.com/coder/websocket", zones: socketZones, why: "the collector's only socket is feed"},

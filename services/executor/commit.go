@@ -11,6 +11,7 @@ import (
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 )
 
 // The pause between two attempts to store an event. There is no last attempt: without the log nothing may happen.
@@ -33,15 +34,10 @@ func (l *loop) commit(ctx context.Context, id order.AccountID, a *owned, decide 
 		if err != nil {
 			return fmt.Errorf("encode event %s of account %s: %w", e.ID, id, err)
 		}
-		began := time.Now()
-		seq, err := l.events.AppendEvent(ctx, id, e.ID, body, a.seq)
-		l.meters.appending.Observe(time.Since(began))
+		seq, origin, err := l.store(ctx, id, a, &e, body)
 		if err == nil {
-			l.meters.stored(&e)
-			return l.apply(id, a, bus.Stored{Seq: seq, Account: id, Data: body})
+			return l.apply(id, a, bus.Stored{Seq: seq, Account: id, Data: body, Origin: origin})
 		}
-		l.meters.conflicts.Add(1)
-		l.log.Warn("event not stored, deciding anew", "account", id, "event", e.ID, "error", err)
 		if err := l.catchUp(ctx, id, a); err != nil {
 			l.log.Warn("account not read", "account", id, "error", err)
 		}
@@ -53,6 +49,37 @@ func (l *loop) commit(ctx context.Context, id order.AccountID, a *owned, decide 
 		l.takeMarket(time.Now())
 	}
 	return nil
+}
+
+// store appends an event, as a span below what led to it: the command that it answers, or else the order's placement.
+func (l *loop) store(ctx context.Context, id order.AccountID, a *owned, e *order.Event, body []byte) (seq uint64, origin tracing.Origin, err error) {
+	if o := a.origins[e.OrderID]; e.CommandID == "" && o.Known() {
+		ctx = o.Context(ctx)
+	}
+	ctx, end := l.tracer.Start(ctx, "event "+string(e.Type), "order_id", string(e.OrderID), "event", e.ID)
+	defer end()
+	began := time.Now()
+	seq, err = l.events.AppendEvent(ctx, id, e.ID, body, a.seq)
+	l.meters.appending.Observe(time.Since(began))
+	request := tracing.Request(ctx)
+	if err != nil {
+		l.meters.conflicts.Add(1)
+		l.log.Warn("event not stored, deciding anew", "request_id", request, "account", id, "event", e.ID, "error", err)
+		return 0, tracing.Origin{}, err
+	}
+	l.meters.stored(e)
+	l.log.Debug("event stored", "request_id", request, "account", id, "event", e.ID, "type", e.Type, "order_id", e.OrderID)
+	return seq, tracing.OriginOf(ctx), nil
+}
+
+// remember keeps what placed an order for as long as events may follow from it; it stands in the log beside the event.
+func (a *owned) remember(e *order.Event, origin tracing.Origin) {
+	switch {
+	case e.Type == order.OrderAccepted && origin.Known():
+		a.origins[e.OrderID] = origin
+	case e.Type == order.OrderReported:
+		delete(a.origins, e.OrderID)
+	}
 }
 
 // catchUp applies the events of an account that were stored after the last one it knows.
@@ -98,5 +125,6 @@ func (a *owned) fold(id order.AccountID, m bus.Stored, meters *meters, log *slog
 		return nil
 	}
 	a.seq = m.Seq
+	a.remember(&e, m.Origin)
 	return &e
 }

@@ -11,12 +11,14 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 )
 
 // Config is what an executor is told when it starts.
 type Config struct {
 	Bus          bus.Config
 	HealthListen string
+	Tracing      tracing.Config
 	Market       string            // live, sim or replay; stands on every order
 	Exchanges    []market.Exchange // whose instruments can be traded
 	Opening      []order.Amount    // what a new account starts with
@@ -41,6 +43,7 @@ func ParseConfig(getenv func(string) string) (Config, error) {
 	cfg := Config{
 		Bus:          bus.Config{URL: l.String("HOURGLASS_NATS", "nats://127.0.0.1:4222"), Name: "executor"},
 		HealthListen: l.Addr("HOURGLASS_HEALTH_LISTEN", daemon.DefaultHealthListen),
+		Tracing:      tracing.Config{Endpoint: l.URL("OTEL_EXPORTER_OTLP_ENDPOINT", "", "http", "https")},
 		Market:       l.OneOf("HOURGLASS_MARKET", "live", Markets...),
 	}
 	for _, name := range l.List("HOURGLASS_EXCHANGES", "binance", "kraken") {

@@ -19,6 +19,7 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/metrics"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 )
 
 const (
@@ -56,7 +57,13 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	})
 	reg := metrics.New("executor", daemon.Version())
 	conn.Measure(reg)
+	tracer, err := tracing.New(ctx, cfg.Tracing, "executor", daemon.Version())
+	if err != nil {
+		return err
+	}
+	defer tracer.Close()
 	l := newLoop(cfg, conn, log)
+	l.tracer = tracer
 	l.meters.observe(reg)
 	observeQueues(reg, conn.CommandsPending, l.inbox)
 	l.stored.Store(last)

@@ -11,6 +11,7 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 	"github.com/hourglass-trading/hourglass/services/executor/internal/account"
 	"github.com/hourglass-trading/hourglass/services/executor/internal/lease"
 	"github.com/hourglass-trading/hourglass/services/executor/internal/twap"
@@ -58,6 +59,7 @@ type loop struct {
 	wishes   *wishes
 	listed   map[market.Exchange]bool
 	settled  bool
+	tracer   *tracing.Tracer
 
 	stored atomic.Uint64 // the largest sequence seen in the event log; the mark follows it
 }
@@ -67,8 +69,14 @@ type owned struct {
 	state *account.State
 	seq   uint64 // of its last event in the stream
 	wake  time.Time
+	// origins are what placed the orders that are not reported yet, where that is known: the spans of what follows continue it.
+	origins map[order.ID]tracing.Origin
 	// broken is set when its events contradict each other. It is not touched again: a person must look.
 	broken bool
+}
+
+func newOwned(state *account.State) *owned {
+	return &owned{state: state, origins: map[order.ID]tracing.Origin{}}
 }
 
 func newLoop(cfg Config, events eventLog, log *slog.Logger) *loop {
@@ -180,6 +188,9 @@ func (l *loop) command(ctx context.Context, m *command) error {
 	if part == nil || !part.loaded || m.Seq <= part.done {
 		return nil
 	}
+	ctx, end := l.tracer.Start(m.Origin.Context(ctx), "command "+string(cmd.Type), "order_id", string(cmd.OrderID))
+	defer end()
+	l.log.Debug("command", "request_id", tracing.Request(ctx), "type", cmd.Type, "account", cmd.Account, "order_id", cmd.OrderID)
 	a := l.account(cmd.Account, part)
 	err := l.commit(ctx, cmd.Account, a, func(at time.Time) (order.Event, bool) {
 		return a.state.Command(&cmd, m.Seq, at, l.market)
@@ -195,7 +206,7 @@ func (l *loop) command(ctx context.Context, m *command) error {
 func (l *loop) account(id order.AccountID, part *partition) *owned {
 	a := l.accounts[id]
 	if a == nil {
-		a = &owned{state: account.New(id, part.cfg)}
+		a = newOwned(account.New(id, part.cfg))
 		l.accounts[id] = a
 		l.meters.accounts.Store(int64(len(l.accounts)))
 	}

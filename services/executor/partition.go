@@ -196,7 +196,7 @@ func (r *recovery) read(ctx context.Context, claims []claim) (*recovered, error)
 		a := out.accounts[m.Account]
 		p := m.Account.Partition()
 		if a == nil {
-			a = &owned{state: account.New(m.Account, configs[p])}
+			a = newOwned(account.New(m.Account, configs[p]))
 			out.accounts[m.Account] = a
 		}
 		if e := a.fold(m.Account, m, r.meters, r.log); e != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
 	"github.com/hourglass-trading/hourglass/pkg/market"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/auth"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/rest"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/stream"
@@ -37,8 +38,9 @@ type Config struct {
 	// TrustedProxies are the networks whose X-Forwarded-For is believed; empty: nobody's.
 	TrustedProxies []netip.Prefix
 
-	Limits Limits
-	NATS   bus.Config
+	Limits  Limits
+	Tracing tracing.Config
+	NATS    bus.Config
 }
 
 // Limits are how many requests are taken; zero fields have their defaults. An address is an IPv4 address or an IPv6 /64.
@@ -77,6 +79,7 @@ func ParseConfig(getenv func(string) string) (Config, error) {
 	env := daemon.NewLookup(getenv)
 	cfg := Config{
 		Listen:        env.Addr("HOURGLASS_LISTEN", DefaultListen),
+		Tracing:       tracing.Config{Endpoint: env.URL("OTEL_EXPORTER_OTLP_ENDPOINT", "", "http", "https")},
 		HealthListen:  env.Addr("HOURGLASS_HEALTH_LISTEN", daemon.DefaultHealthListen),
 		KeyDir:        env.String("HOURGLASS_KEY_DIR", DefaultKeyDir),
 		AccessLife:    env.Duration("HOURGLASS_ACCESS_TOKEN_LIFE", auth.DefaultAccessLife, time.Minute, time.Hour),

@@ -20,6 +20,7 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
 	"github.com/hourglass-trading/hourglass/pkg/metrics"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/auth"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/rest"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/stream"
@@ -49,7 +50,12 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	}
 	reg := metrics.New("gateway", daemon.Version())
 	conn.Measure(reg)
-	parts, hub, stop, err := assemble(ctx, cfg, conn, reg, log)
+	tracer, err := tracing.New(ctx, cfg.Tracing, "gateway", daemon.Version())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer tracer.Close()
+	parts, hub, stop, err := assemble(ctx, cfg, conn, watch{reg, tracer}, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -111,8 +117,14 @@ func listen(ctx context.Context, cfg *Config) (net.Listener, error) {
 	return listener, nil
 }
 
+// watch is what the gateway is watched by.
+type watch struct {
+	metrics *metrics.Registry
+	tracer  *tracing.Tracer
+}
+
 // assemble builds the parts. stop ends the one subscription that is made here.
-func assemble(ctx context.Context, cfg Config, conn *bus.Conn, reg *metrics.Registry, log *slog.Logger) (parts rest.Parts, hub *stream.Hub, stop func(), err error) {
+func assemble(ctx context.Context, cfg Config, conn *bus.Conn, by watch, log *slog.Logger) (parts rest.Parts, hub *stream.Hub, stop func(), err error) {
 	if err := conn.EnsureStreams(ctx); err != nil {
 		return parts, nil, nil, err
 	}
@@ -142,13 +154,13 @@ func assemble(ctx context.Context, cfg Config, conn *bus.Conn, reg *metrics.Regi
 		Market: view.NewMarket(conn, log), Statuses: statuses, Accounts: view.NewAccounts(conn, log),
 		Ready:   func(ctx context.Context) map[string]string { return ready(ctx, conn, statuses) },
 		Limits:  limits.ofRest(),
-		Proxies: cfg.TrustedProxies, Pages: web.FS(), Kind: cfg.Market, Version: cfg.Version, Metrics: rest.NewMetrics(reg), Log: log,
+		Proxies: cfg.TrustedProxies, Pages: web.FS(), Kind: cfg.Market, Version: cfg.Version, Metrics: rest.NewMetrics(by.metrics), Tracer: by.tracer, Log: log,
 	}
-	hub = stream.NewHub(stream.Config{Public: cfg.PublicStreams, Market: cfg.Market, Version: cfg.Version, Limits: limits.Streams, Metrics: stream.NewMetrics(reg)},
+	hub = stream.NewHub(stream.Config{Public: cfg.PublicStreams, Market: cfg.Market, Version: cfg.Version, Limits: limits.Streams, Metrics: stream.NewMetrics(by.metrics), Tracer: by.tracer},
 		parts.Auth, parts.Catalog, parts.Market, parts.Accounts, log)
 	parts.Stream, parts.Events, parts.Streams = hub, hub.Events, stream.Document()
 	parts.Auth.OnRevoke(hub.Revoke)
-	hub.Observe(reg)
+	hub.Observe(by.metrics)
 	return parts, hub, stop, nil
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/auth"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/view"
 )
@@ -46,6 +47,7 @@ type Parts struct {
 	Kind    string         // live, sim or replay
 	Version string
 	Metrics Metrics
+	Tracer  *tracing.Tracer
 	Log     *slog.Logger
 }
 
@@ -192,6 +194,10 @@ func (s *server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ctx echo.Context) error {
 		id, began := ulid.Make().String(), time.Now()
 		ctx.Response().Header().Set(echo.HeaderXRequestID, id)
+		req := ctx.Request()
+		within, end := s.Tracer.Start(tracing.WithRequest(req.Context(), id), req.Method+" "+ctx.Path())
+		defer end()
+		ctx.SetRequest(req.WithContext(within))
 		if err := next(ctx); err != nil {
 			ctx.Error(err) // answered here, so that the status is known
 		}

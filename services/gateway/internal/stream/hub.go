@@ -22,6 +22,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/auth"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/view"
 )
@@ -74,6 +75,7 @@ type Config struct {
 	Version string
 	Limits  Limits
 	Metrics Metrics
+	Tracer  *tracing.Tracer
 }
 
 // Hub holds the connections and the channels they share.

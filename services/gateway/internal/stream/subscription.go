@@ -9,6 +9,7 @@ import (
 
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/view"
 )
 
@@ -149,6 +150,14 @@ func (sub *subscription) pumpBook(ctx context.Context, s *session, now time.Time
 	return 1, sub.due, s.sendBody(ctx, sub, now, data)
 }
 
+// sendEvent sends the frame of an event, as a span below what led to the event.
+func (s *session) sendEvent(ctx context.Context, e view.Raw, frame []byte) error {
+	ctx, end := s.hub.cfg.Tracer.Start(e.Origin.Context(ctx), "frame")
+	defer end()
+	s.hub.log.Debug("event sent", "request_id", tracing.Request(ctx), "version", e.Version)
+	return s.send(ctx, frame)
+}
+
 // orders is a place in an account's events.
 type orders struct {
 	account *view.Account
@@ -221,7 +230,7 @@ func (sub *subscription) pumpOrders(ctx context.Context, s *session, now time.Ti
 			return 0, time.Time{}, fmt.Errorf("decode event %d: %w", e.Version, err)
 		}
 		if o.only == "" || o.only == head.OrderID {
-			if err := s.send(ctx, frame); err != nil {
+			if err := s.sendEvent(ctx, e, frame); err != nil {
 				return 0, time.Time{}, err
 			}
 		}

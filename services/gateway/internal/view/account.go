@@ -108,7 +108,7 @@ func (a *Account) apply(m bus.Stored, fromStream bool) bool {
 	a.fold(e, m.Seq)
 	a.answer(e)
 	if len(a.watchers) > 0 {
-		a.tail.push(Raw{Version: e.Version, Data: m.Data})
+		a.tail.push(Raw{Version: e.Version, Data: m.Data, Origin: m.Origin})
 		for call := range a.watchers {
 			(*call)(e.Version)
 		}

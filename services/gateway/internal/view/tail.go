@@ -9,12 +9,14 @@ import (
 	"slices"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 )
 
 // Raw is an event as it is stored. Data must not be changed.
 type Raw struct {
 	Version uint64
 	Data    []byte
+	Origin  tracing.Origin // what led to it, where that is known
 }
 
 // Bounds of what an account that somebody watches keeps of its newest events; older ones are read from the stream.
@@ -91,7 +93,7 @@ func (a *Account) Events(ctx context.Context, from uint64, most int) ([]Raw, err
 		if head.Version < from || head.Version > version {
 			return nil
 		}
-		found = append(found, Raw{Version: head.Version, Data: m.Data})
+		found = append(found, Raw{Version: head.Version, Data: m.Data, Origin: m.Origin})
 		if len(found) == most {
 			return errEnough
 		}
