@@ -41,7 +41,9 @@ const (
 func ParseConfig(getenv func(string) string) (Config, error) {
 	l := daemon.NewLookup(getenv)
 	cfg := Config{
-		Bus:          bus.Config{URL: l.String("HOURGLASS_NATS", "nats://127.0.0.1:4222"), Name: "executor"},
+		Bus: bus.Config{
+			URL: l.String("HOURGLASS_NATS", "nats://127.0.0.1:4222"), Name: "executor", Replicas: l.Int("HOURGLASS_REPLICAS", 1, 1, 5),
+		},
 		HealthListen: l.Addr("HOURGLASS_HEALTH_LISTEN", daemon.DefaultHealthListen),
 		Tracing:      tracing.Config{Endpoint: l.URL("OTEL_EXPORTER_OTLP_ENDPOINT", "", "http", "https")},
 		Market:       l.OneOf("HOURGLASS_MARKET", "live", Markets...),
