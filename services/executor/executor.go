@@ -85,14 +85,7 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	g.Go("health", func(ctx context.Context) error {
 		return daemon.ListenAndServe(ctx, cfg.HealthListen, reg.Pages(health.Handler()))
 	})
-	g.Go("bus", func(ctx context.Context) error {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-conn.Closed():
-			return errLost
-		}
-	})
+	g.Go("bus", func(ctx context.Context) error { return untilLost(ctx, conn) })
 	for _, e := range cfg.Exchanges {
 		g.Go("pairs of "+string(e), func(ctx context.Context) error { return followPairs(ctx, conn, e, l.pairs, log) })
 	}
@@ -106,6 +99,16 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	g.Go("questions", func(ctx context.Context) error { return serve(ctx, conn.Orders(), l.questions, log) })
 	g.Go("loop", l.run)
 	return g.Wait()
+}
+
+// untilLost returns when the bus is lost for good, or ctx ends.
+func untilLost(ctx context.Context, conn *bus.Conn) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-conn.Closed():
+		return errLost
+	}
 }
 
 // listing is what an exchange lists.
