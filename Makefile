@@ -12,7 +12,7 @@ FIRST    ?= 0
 SEEDS    ?= 10000
 ARGS     ?= --market sim
 
-.PHONY: help build web web-test run test check static format vet tidy lint short alone fuzz bench vopr integration up down clean
+.PHONY: help build web web-test run test check static format vet tidy lint short alone fuzz bench vopr integration up down release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ up: ## every service in a container of its own, the gateway on http://localhost:
 
 down: ## stop the containers; their data stays, `docker compose down --volumes` removes it
 	docker compose down
+
+release: ## binaries, images, checksums and their parts into bin/release; VERSION=v1.2.0, with its section in CHANGELOG.md
+	VERSION=$(VERSION) .ci/release
 
 clean: ## remove what make built
 	rm -rf bin
