@@ -119,6 +119,12 @@ func (c *Conn) LastEvent(ctx context.Context) (uint64, error) {
 	return stream.CachedInfo().State.LastSeq, nil
 }
 
+// FollowEvents calls handle with the stored events of all accounts from the stream sequence from on, in order, as they
+// come, until ctx ends or handle fails.
+func (c *Conn) FollowEvents(ctx context.Context, from uint64, handle func(Stored) error) error {
+	return c.follow(ctx, EventStream, []string{AllEvents}, from, func(m Stored) (bool, error) { return true, handle(m) })
+}
+
 // FollowCommands calls handle with the stored commands of all accounts from the stream sequence from on, in order, as
 // they come, until ctx ends or handle fails.
 func (c *Conn) FollowCommands(ctx context.Context, from uint64, handle func(Stored) error) error {

@@ -19,11 +19,12 @@ import (
 
 // commands is the command line.
 type commands struct {
-	Up        up.Options          `cmd:"" group:"Server" help:"Run the whole platform in this process: collector, executor, gateway and NATS."`
-	Simulator up.SimulatorOptions `cmd:"" group:"Server" help:"Run the exchanges' protocols alone, over a synthetic market or recordings, for any client."`
-	Simulate  simulate.Command    `cmd:"" group:"Orders" help:"Play a scripted market and order through the engine; needs no server."`
-	Audit     audit.Command       `cmd:"" group:"Server" help:"Check every stored event: nothing lost, nothing twice, money adds up."`
-	Version   versionCmd          `cmd:"" help:"Print the version."`
+	Up        up.Options           `cmd:"" group:"Server" help:"Run the whole platform in this process: collector, executor, gateway and NATS."`
+	Simulator up.SimulatorOptions  `cmd:"" group:"Server" help:"Run the exchanges' protocols alone, over a synthetic market or recordings, for any client."`
+	Simulate  simulate.Command     `cmd:"" group:"Orders" help:"Play a scripted market and order through the engine; needs no server."`
+	Audit     audit.Command        `cmd:"" group:"Server" help:"Check every stored event: nothing lost, nothing twice, money adds up."`
+	Auditor   audit.ServiceOptions `cmd:"" group:"Server" help:"Check the events of a platform as they are stored, for as long as it runs."`
+	Version   versionCmd           `cmd:"" help:"Print the version."`
 
 	cli.Globals
 	cli.Commands
@@ -62,6 +63,8 @@ func run(ctx context.Context, env daemon.Env) error {
 	case "version":
 		_, err := fmt.Fprintln(env.Stdout, "hourglass", daemon.Version())
 		return err
+	case "auditor":
+		return audit.Serve(ctx, c.Auditor, env.Log)
 	case "simulator":
 		return up.Simulate(ctx, c.Simulator, env.Stdout, env.Log)
 	default:

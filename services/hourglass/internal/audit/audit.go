@@ -7,6 +7,7 @@ package audit
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
@@ -57,7 +58,9 @@ type Auditor struct {
 }
 
 // New returns an Auditor of a stream from its first message on.
-func New() *Auditor { return &Auditor{accounts: map[order.AccountID]*account{}, next: 1} }
+func New() *Auditor {
+	return &Auditor{accounts: map[order.AccountID]*account{}, next: 1, violations: []Violation{}}
+}
 
 // Result is what an audit found.
 type Result struct {
@@ -134,8 +137,15 @@ type account struct {
 	available map[string]decimal.Decimal
 	reserved  map[string]decimal.Decimal
 	held      map[order.ID]decimal.Decimal
-	commands  map[string]bool
+	commands  map[string]bool // those of recent
+	recent    []command       // the commands that a repetition would be refused for, the oldest first
 	orders    map[order.ID]*work
+}
+
+// command is a command that has its event.
+type command struct {
+	id string
+	at time.Time
 }
 
 // work is what the fold knows of one order.
@@ -162,14 +172,27 @@ func (a *account) fold(e *order.Event, tell report) {
 	if e.Prev != a.hash {
 		tell(Chain, "prev is %.12q, the event before it has %.12q", e.Prev, a.hash)
 	}
-	if e.CommandID != "" {
-		if a.commands[e.CommandID] {
-			tell(Doubled, "command %s has an event already", e.CommandID)
-		}
-		a.commands[e.CommandID] = true
-	}
+	a.command(e, tell)
 	a.post(e, tell)
 	if e.OrderID != "" && e.Order != nil {
 		a.order(e, tell)
 	}
+}
+
+// command checks that a command takes effect once. Its id may come again when the command log has forgotten it: whoever
+// uses an idempotency key a day later means something new.
+func (a *account) command(e *order.Event, tell report) {
+	for len(a.recent) > 0 && e.At.Sub(a.recent[0].at) > bus.CommandAge {
+		delete(a.commands, a.recent[0].id)
+		a.recent = a.recent[1:]
+	}
+	if e.CommandID == "" {
+		return
+	}
+	if a.commands[e.CommandID] {
+		tell(Doubled, "command %s has an event already", e.CommandID)
+		return
+	}
+	a.commands[e.CommandID] = true
+	a.recent = append(a.recent, command{e.CommandID, e.At})
 }

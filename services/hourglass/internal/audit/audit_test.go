@@ -3,6 +3,7 @@ package audit
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
@@ -214,5 +215,15 @@ func TestViolationsAreBounded(t *testing.T) {
 	}
 	if r := a.Result(); r.Count != maxViolations+10 || len(r.Violations) != maxViolations {
 		t.Errorf("%d counted, %d kept", r.Count, len(r.Violations))
+	}
+}
+
+func TestACommandMayComeAgainAfterADay(t *testing.T) {
+	h := history()
+	h[1].CommandID = "c1"
+	h[1].At = h[0].At.Add(bus.CommandAge + time.Second)
+	h[2].At, h[3].At, h[4].At = h[1].At, h[1].At, h[1].At
+	if r := audited(stored(t, h), 5); r.Count != 0 {
+		t.Errorf("violations: %v", r.Violations)
 	}
 }

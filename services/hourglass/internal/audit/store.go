@@ -13,8 +13,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/services/hourglass/internal/datadir"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/embedded"
-	"github.com/hourglass-trading/hourglass/services/hourglass/internal/up"
 )
 
 // ErrStore says that a store cannot be read at all, which is no less a loss than an event that is missing.
@@ -96,12 +96,12 @@ func mark(ctx context.Context, conn *bus.Conn) (uint64, error) {
 // Data audits the data folder of a platform that is not running. It works on a copy: on opening, NATS repairs what it finds
 // damaged, and the evidence must stay as it was found. The copy needs as much space again for as long as the audit takes.
 func Data(ctx context.Context, dir string, log *slog.Logger) (result Result, err error) {
-	unlock, err := up.Lock(dir)
+	unlock, err := datadir.Lock(dir)
 	if err != nil {
 		return Result{}, err
 	}
 	defer unlock()
-	source := filepath.Join(dir, "nats")
+	source := datadir.NATS(dir)
 	if _, err := os.Stat(filepath.Join(source, "jetstream")); err != nil {
 		return Result{}, fmt.Errorf("%w: not a data folder: %w", ErrStore, err)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"path/filepath"
 	"strings"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
@@ -13,6 +12,8 @@ import (
 	"github.com/hourglass-trading/hourglass/services/collector"
 	"github.com/hourglass-trading/hourglass/services/executor"
 	"github.com/hourglass-trading/hourglass/services/gateway"
+	"github.com/hourglass-trading/hourglass/services/hourglass/internal/audit"
+	"github.com/hourglass-trading/hourglass/services/hourglass/internal/datadir"
 	"github.com/hourglass-trading/hourglass/services/simulator"
 )
 
@@ -33,7 +34,7 @@ func (p *platform) start(ctx context.Context, g *daemon.Group, ln net.Listener, 
 	settings := map[string]string{
 		"HOURGLASS_MARKET":  kind,
 		"HOURGLASS_LISTEN":  p.opt.Listen,
-		"HOURGLASS_KEY_DIR": filepath.Join(p.opt.Data, "keys"),
+		"HOURGLASS_KEY_DIR": datadir.Keys(p.opt.Data),
 	}
 	if len(p.opt.Exchanges) > 0 {
 		settings["HOURGLASS_EXCHANGES"] = joined(p.opt.Exchanges)
@@ -133,6 +134,18 @@ func (p *platform) startServices(ctx context.Context, g *daemon.Group, ln net.Li
 		g.Go(s.name, func(ctx context.Context) error { return s.run(ctx, conn, log) })
 	}
 	return nil
+}
+
+// audit checks the events as they are stored. What it finds it logs as errors: the platform goes on, a person must look.
+func (p *platform) audit(ctx context.Context) error {
+	cfg, log := p.bus, p.log.With("service", "auditor")
+	cfg.Name = "auditor"
+	conn, err := bus.Connect(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return audit.NewWatch(log).Run(ctx, conn)
 }
 
 // close ends the connections once all services have returned.

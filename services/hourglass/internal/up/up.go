@@ -12,14 +12,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
+	"github.com/hourglass-trading/hourglass/services/hourglass/internal/datadir"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/embedded"
 )
 
@@ -46,15 +44,12 @@ func (Options) Help() string {
     hourglass up --market replay=recordings --speed 10 --listen 127.0.0.1:8001`
 }
 
-// ErrInUse says that another process works on the same data folder.
-var ErrInUse = errors.New("another process uses this data folder")
-
 // readyWithin bounds the wait for the first book, after which the platform is up without one and says so.
 const readyWithin = 2 * time.Minute
 
 // Run runs the platform until ctx ends. When orders are accepted it writes one line to out: ready http://host:port.
 func Run(ctx context.Context, opt Options, getenv func(string) string, out io.Writer, log *slog.Logger) error {
-	unlock, err := Lock(opt.Data)
+	unlock, err := datadir.Lock(opt.Data)
 	if err != nil {
 		return err
 	}
@@ -63,7 +58,7 @@ func Run(ctx context.Context, opt Options, getenv func(string) string, out io.Wr
 	if err != nil {
 		return fmt.Errorf("listen for clients: %w", err)
 	}
-	nats, err := embedded.Start(embedded.Config{Dir: filepath.Join(opt.Data, "nats"), Listen: opt.NATSListen}, log)
+	nats, err := embedded.Start(embedded.Config{Dir: datadir.NATS(opt.Data), Listen: opt.NATSListen}, log)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
@@ -78,28 +73,17 @@ func Run(ctx context.Context, opt Options, getenv func(string) string, out io.Wr
 	if err != nil {
 		g.Go("start", func(context.Context) error { return err })
 	} else {
-		g.Go("ready line", func(ctx context.Context) error { return announce(ctx, ln.Addr(), out, log) })
+		g.Go("auditor", func(ctx context.Context) error {
+			if err := announce(ctx, ln.Addr(), out, log); err != nil {
+				return err
+			}
+			// Only now: reading all events anew must not make a cold start longer.
+			return p.audit(ctx)
+		})
 	}
 	err = g.Wait()
 	p.close()
 	return err
-}
-
-// Lock keeps a second process off the data folder for as long as this one lives, however it ends. It
-// fails with ErrInUse.
-func Lock(dir string) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data folder: %w", err)
-	}
-	name := filepath.Join(filepath.Clean(dir), "lock")
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock the data folder: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %s (%w)", ErrInUse, dir, err), f.Close())
-	}
-	return func() { _ = f.Close() }, nil
 }
 
 // announce waits until the gateway is ready and says so.
@@ -120,8 +104,7 @@ func announce(ctx context.Context, addr net.Addr, out io.Writer, log *slog.Logge
 	if _, err := fmt.Fprintln(out, "ready "+url); err != nil {
 		return fmt.Errorf("say that orders are accepted: %w", err)
 	}
-	<-ctx.Done()
-	return ctx.Err()
+	return nil
 }
 
 func answers(ctx context.Context, url string) bool {
