@@ -12,6 +12,7 @@ import (
 
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/audit"
+	"github.com/hourglass-trading/hourglass/services/hourglass/internal/backup"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/cli"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/simulate"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/up"
@@ -19,12 +20,14 @@ import (
 
 // commands is the command line.
 type commands struct {
-	Up        up.Options           `cmd:"" group:"Server" help:"Run the whole platform in this process: collector, executor, gateway and NATS."`
-	Simulator up.SimulatorOptions  `cmd:"" group:"Server" help:"Run the exchanges' protocols alone, over a synthetic market or recordings, for any client."`
-	Simulate  simulate.Command     `cmd:"" group:"Orders" help:"Play a scripted market and order through the engine; needs no server."`
-	Audit     audit.Command        `cmd:"" group:"Server" help:"Check every stored event: nothing lost, nothing twice, money adds up."`
-	Auditor   audit.ServiceOptions `cmd:"" group:"Server" help:"Check the events of a platform as they are stored, for as long as it runs."`
-	Version   versionCmd           `cmd:"" help:"Print the version."`
+	Up        up.Options            `cmd:"" group:"Server" help:"Run the whole platform in this process: collector, executor, gateway and NATS."`
+	Simulator up.SimulatorOptions   `cmd:"" group:"Server" help:"Run the exchanges' protocols alone, over a synthetic market or recordings, for any client."`
+	Simulate  simulate.Command      `cmd:"" group:"Orders" help:"Play a scripted market and order through the engine; needs no server."`
+	Audit     audit.Command         `cmd:"" group:"Server" help:"Check every stored event: nothing lost, nothing twice, money adds up."`
+	Auditor   audit.ServiceOptions  `cmd:"" group:"Server" help:"Check the events of a platform as they are stored, for as long as it runs."`
+	Backup    backup.SaveCommand    `cmd:"" group:"Server" help:"Write accounts, orders, users and keys into a folder; the platform may run meanwhile."`
+	Restore   backup.RestoreCommand `cmd:"" group:"Server" help:"Make a backup the state of a new platform."`
+	Version   versionCmd            `cmd:"" help:"Print the version."`
 
 	cli.Globals
 	cli.Commands
