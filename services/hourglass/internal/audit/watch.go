@@ -131,30 +131,3 @@ func (w *Watch) end(ctx context.Context, conn *bus.Conn) error {
 		}
 	}
 }
-
-// ServiceOptions are the flags of `hourglass auditor`.
-type ServiceOptions struct {
-	NATS   string `name:"nats" env:"HOURGLASS_NATS" default:"nats://127.0.0.1:4222" placeholder:"URL" help:"The NATS server of the platform (${env})."`
-	Listen string `name:"health-listen" env:"HOURGLASS_HEALTH_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDR" help:"Internal address of /readyz, which fails once a promise is broken (${env})."`
-}
-
-// Help shows how it is used.
-func (ServiceOptions) Help() string {
-	return "Example:\n\n    hourglass auditor --nats nats://127.0.0.1:4222"
-}
-
-// Serve watches the events of a platform until ctx ends, and tells on an internal listener how they are.
-func Serve(ctx context.Context, opt ServiceOptions, log *slog.Logger) error {
-	conn, err := bus.Connect(ctx, bus.Config{URL: opt.NATS, Name: "auditor"}, log)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	w := NewWatch(log)
-	health := daemon.NewHealth()
-	health.Check("promises", w.Healthy)
-	g := daemon.NewGroup(ctx)
-	g.Go("health", func(ctx context.Context) error { return daemon.ListenAndServe(ctx, opt.Listen, health.Handler()) })
-	g.Go("auditor", func(ctx context.Context) error { return w.Run(ctx, conn) })
-	return g.Wait()
-}

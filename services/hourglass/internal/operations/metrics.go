@@ -13,6 +13,7 @@ import (
 	"github.com/hourglass-trading/hourglass/services/collector"
 	"github.com/hourglass-trading/hourglass/services/executor"
 	"github.com/hourglass-trading/hourglass/services/gateway"
+	"github.com/hourglass-trading/hourglass/services/hourglass/internal/audit"
 )
 
 // Service is the metrics of one service.
@@ -24,6 +25,7 @@ type Service struct {
 // Services returns all metrics, service by service.
 func Services() []Service {
 	return []Service{
+		{"auditor", audit.Metrics()},
 		{"collector", collector.Metrics()},
 		{"executor", executor.Metrics()},
 		{"gateway", gateway.Metrics()},

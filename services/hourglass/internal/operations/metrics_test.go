@@ -30,7 +30,7 @@ func TestTheDocumentedMetricsAreThoseOfTheRegistries(t *testing.T) {
 }
 
 func TestMetricsAreNamedAndExplained(t *testing.T) {
-	form := regexp.MustCompile(`^hourglass_(collector|executor|gateway)_[a-z_]+$`)
+	form := regexp.MustCompile(`^hourglass_(auditor|collector|executor|gateway)_[a-z_]+$`)
 	for _, s := range Services() {
 		for _, m := range s.Metrics {
 			if !form.MatchString(m.Name) || !strings.HasPrefix(m.Name, "hourglass_"+s.Name) {
