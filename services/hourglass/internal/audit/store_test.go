@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -72,7 +71,7 @@ func TestAWatchSeesAPromiseBrokenAsItHappens(t *testing.T) {
 	log := stored(t, history())
 	store(t, conn, log[:2])
 	told := make(chan slog.Record, 10)
-	w := NewWatch(slog.New(recorder{slog.NewTextHandler(io.Discard, nil), told}))
+	w := NewWatch(slog.New(recorder{slog.DiscardHandler, told}))
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx, conn) }()
@@ -103,6 +102,8 @@ type recorder struct {
 	slog.Handler
 	told chan<- slog.Record
 }
+
+func (recorder) Enabled(context.Context, slog.Level) bool { return true }
 
 func (r recorder) Handle(_ context.Context, rec slog.Record) error {
 	select {

@@ -60,7 +60,7 @@ func (c *SaveCommand) Run(app *cli.App) (err error) {
 	}
 	defer conn.Close()
 	result, err := Save(ctx, conn, c.To, log)
-	return errors.Join(err, tell(app, "saved", c.To, &result, err))
+	return errors.Join(err, tell(app, "saved", c.To, &result, err == nil))
 }
 
 // RestoreCommand is the command line of restore.
@@ -86,7 +86,7 @@ func (c *RestoreCommand) Run(app *cli.App) error {
 	ctx, log := app.Context(), slog.New(slog.DiscardHandler)
 	if c.Data != "" {
 		result, err := Restore(ctx, c.From, c.Data, log)
-		return errors.Join(err, tell(app, "restored", c.Data, &result, err))
+		return errors.Join(err, tell(app, "restored", c.Data, &result, err == nil))
 	}
 	return c.toServer(ctx, app, log)
 }
@@ -98,18 +98,18 @@ func (c *RestoreCommand) toServer(ctx context.Context, app *cli.App, log *slog.L
 	}
 	defer conn.Close()
 	result, err := RestoreTo(ctx, c.From, conn)
-	return errors.Join(err, tell(app, "restored", c.NATS, &result, err))
+	return errors.Join(err, tell(app, "restored", c.NATS, &result, err == nil))
 }
 
 // tell says what was done, or which promises were found broken.
-func tell(app *cli.App, verb, where string, r *audit.Result, broke error) error {
+func tell(app *cli.App, verb, where string, r *audit.Result, done bool) error {
 	out := app.Stdout()
 	for i := range r.Violations {
 		if _, err := fmt.Fprintln(out, r.Violations[i].String()); err != nil {
 			return fmt.Errorf("write the result: %w", err)
 		}
 	}
-	if broke != nil {
+	if !done {
 		return nil
 	}
 	if app.Output == "json" {
