@@ -69,6 +69,8 @@ func (s *session) run(ctx context.Context, authorization string) {
 	s.mu.Unlock()
 	// An unmasked or oversized frame makes Read fail without closing the connection, so this is always done.
 	defer s.conn.CloseNow()
+	// Nor does it know of a round that is being sent: a client that does not read would hold up the end.
+	defer context.AfterFunc(ctx, func() { _ = s.packer.Close() })()
 	s.conn.SetReadLimit(maxFrame)
 
 	switch token, given := bearer(authorization); {
