@@ -156,6 +156,9 @@ func (r *run) record(out *Outcome, e *order.Event) {
 			out.SlicesAdjustedTo = len(e.Accepted.Schedule)
 		}
 	case order.OrderAmended:
+		if e.Amend.Quantity == nil && e.Amend.EndsAt.IsZero() {
+			return // prices and caps alone leave the plan as it is
+		}
 		out.Replans = append(out.Replans, Replan{
 			T: since(e.At), Quantity: e.Order.Quantity, LimitPrice: e.Order.LimitPrice, Ends: since(e.Order.EndsAt), Schedule: schedule(e.Schedule),
 		})

@@ -23,6 +23,7 @@ func Run(s *Script) (*Outcome, error) {
 	if len(cues) > 0 {
 		first = min(first, cues[0].t)
 	}
+	r.watch(instant(first - 1))
 	if err := r.command(instant(first-1), &order.Command{ID: "open", Type: order.OpenAccount}); err != nil {
 		return nil, err
 	}
@@ -80,6 +81,19 @@ func (r *run) list() {
 	for _, in := range r.script.Instruments {
 		r.engine.Market.SetInstruments(in.Exchange, []market.Instrument{in})
 	}
+}
+
+// watch lets the market note the mids from the script's first event on.
+func (r *run) watch(at time.Time) {
+	set := r.script.Params.Exchanges
+	if set[0] == market.All {
+		set = nil
+		for _, in := range r.script.Instruments {
+			set = append(set, in.Exchange)
+		}
+	}
+	stale := time.Duration(r.script.Profile.StaleAfterMS) * time.Millisecond
+	r.engine.Market.Watch(at, r.script.Symbol, slices.Sorted(slices.Values(set)), stale)
 }
 
 // cue is something that happens from outside.

@@ -54,16 +54,22 @@ func (w *Work) landing(resumed time.Time) (slice int, arrives time.Time) {
 	for _, i := range w.flight {
 		s := &w.Slices[i]
 		for j := range s.Children {
-			at := s.Children[j].ArrivesAt
-			if s.DecidedAt.Before(resumed) {
-				at = resumed
-			}
+			at := lands(s, &s.Children[j], resumed)
 			if !s.Children[j].Arrived && (slice < 0 || at.Before(arrives)) {
 				slice, arrives = i, at
 			}
 		}
 	}
 	return slice, arrives
+}
+
+// lands is when a child of a slice is done with: when it arrives, and what was on its way while the executor was away at the
+// latest when that came back.
+func lands(s *order.Slice, child *order.Child, resumed time.Time) time.Time {
+	if s.DecidedAt.Before(resumed) && resumed.Before(child.ArrivesAt) {
+		return resumed
+	}
+	return child.ArrivesAt
 }
 
 // match fills a child on its exchange's book as it is now, inside the bound it was sent with. What is not there is not

@@ -6,7 +6,7 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/order"
 )
 
-// reserveDecimals is to how many decimals a reservation is rounded: up, so that it is never short of what it is for.
+// reserveDecimals is to how many decimals a reservation is rounded.
 const reserveDecimals = 8
 
 // unboundedBps is the room that is reserved above the mid for a buy that has no price bound.
@@ -37,6 +37,10 @@ func (w *Work) Reservation(quantity, reference decimal.Decimal) (order.Amount, e
 	if err := c.Err(); err != nil {
 		return order.Amount{}, err
 	}
-	amount, err := amount.Round(reserveDecimals, decimal.Ceil)
+	rounding := decimal.HalfEven // what it may be short of by that is free, or the last fill is cut by a step
+	if w.rests() {
+		rounding = decimal.Ceil // the order is given what meets it, uncut
+	}
+	amount, err := amount.Round(reserveDecimals, rounding)
 	return order.Amount{Asset: w.Order.Symbol.Quote(), Amount: amount}, err
 }

@@ -116,6 +116,12 @@ func (s *series) is(exchanges []market.Exchange, stale time.Duration) bool {
 	return s.stale == stale && slices.Equal(s.exchanges, exchanges)
 }
 
+// Watch begins to note the mid of a routing set before any order looks at it, so that a side which is empty when one is
+// accepted does not hide what was known before.
+func (m *Market) Watch(at time.Time, symbol market.Symbol, exchanges []market.Exchange, stale time.Duration) {
+	m.benchmark(at, symbol, exchanges, stale)
+}
+
 // benchmark returns the series of a routing set, which begins at an instant if nobody follows it yet; nil where the symbol
 // has maxSeries already.
 func (m *Market) benchmark(at time.Time, symbol market.Symbol, exchanges []market.Exchange, stale time.Duration) *series {

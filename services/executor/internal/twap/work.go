@@ -175,12 +175,8 @@ func (w *Work) Next(resumed time.Time) (time.Time, Step, bool) {
 	for _, i := range w.flight {
 		s := &w.Slices[i]
 		for j := range s.Children {
-			switch {
-			case s.Children[j].Arrived:
-			case s.DecidedAt.Before(resumed):
-				consider(resumed, Arrive)
-			default:
-				consider(s.Children[j].ArrivesAt, Arrive)
+			if child := &s.Children[j]; !child.Arrived {
+				consider(lands(s, child, resumed), Arrive)
 			}
 		}
 	}
