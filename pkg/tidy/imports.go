@@ -38,8 +38,9 @@ var arrows = slices.Concat([]row{
 	{zone: "services/executor/internal/ledger", may: words, std: true},
 	{zone: "services/executor/internal/twap", may: words, std: true},
 	{zone: "services/executor/internal/lease", may: words, std: true},
-	{zone: "services/executor/internal/account", may: slices.Concat(words, []string{"services/executor/internal/ledger", "services/executor/internal/twap"}), std: true},
-	{zone: "services/executor/internal/backtest", may: slices.Concat(words, []string{"services/executor/internal/account", "services/executor/internal/twap"}), std: true},
+	{zone: "services/executor/internal/account", may: slices.Concat(words, []string{"services/executor/internal/ledger", "services/executor/internal/twap", "services/executor/internal/exampletest"}), std: true},
+	{zone: "services/executor/internal/backtest", may: slices.Concat(words, []string{"services/executor/internal/account", "services/executor/internal/twap", "services/executor/internal/exampletest"}), std: true},
+	{zone: "services/executor/internal/exampletest", may: words, std: true},
 	{zone: "services/simulator/internal/market", may: slices.Concat(words, []string{"services/simulator/internal/span"}), std: true},
 	{zone: "services/simulator/internal/span", std: true},
 
