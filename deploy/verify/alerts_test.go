@@ -88,6 +88,8 @@ hourglass_executor_trades_dropped_total 0x240
 hourglass_gateway_http_requests_total{status="200"} 0+1000x240
 hourglass_gateway_http_requests_total{status="503"} 0+1x240
 hourglass_gateway_ws_refused_total 0x240
+hourglass_auditor_violations 0x240
+hourglass_auditor_events_behind 12x240
 `
 
 // faults are what a platform tells instead when an alert's fault is there, from the hour's start.
@@ -111,6 +113,8 @@ hourglass_executor_append_seconds_bucket{le="5"} 0+100x240`,
 	"AccountStopped":    `hourglass_executor_accounts_stopped 1x240`,
 	"ForeignMessages":   `hourglass_executor_foreign_messages_total 2+1x240`,
 	"MarketDataDropped": `hourglass_executor_trades_dropped_total 0+5x240`,
+	"PromiseBroken":     `hourglass_auditor_violations 1x240`,
+	"AuditBehind":       `hourglass_auditor_events_behind 20000x240`,
 	"GatewayErrors":     `hourglass_gateway_http_requests_total{status="503"} 0+50x240`,
 	"StreamsRefused":    `hourglass_gateway_ws_refused_total 0+1x240`,
 }
