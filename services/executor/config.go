@@ -12,6 +12,7 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 	"github.com/hourglass-trading/hourglass/pkg/tracing"
+	"github.com/hourglass-trading/hourglass/services/executor/internal/account"
 )
 
 // Config is what an executor is told when it starts.
@@ -23,6 +24,7 @@ type Config struct {
 	Exchanges    []market.Exchange // whose instruments can be traded
 	Opening      []order.Amount    // what a new account starts with
 	Profile      order.Profile     // how real fills are made; copied into each order
+	Tiers        account.Tiers     // the fee schedules of accounts that pay others than the profile's
 }
 
 // Markets are the kinds of market that books can come from.
@@ -61,6 +63,11 @@ func ParseConfig(getenv func(string) string) (Config, error) {
 		l.Fault("HOURGLASS_OPENING_FUNDS", err)
 	}
 	cfg.Profile = parseProfile(l)
+	if path := l.String(feesKey, ""); path != "" {
+		if cfg.Tiers, err = readTiers(path, &cfg.Profile); err != nil {
+			l.Fault(feesKey, err)
+		}
+	}
 	for _, e := range cfg.Exchanges {
 		if _, known := cfg.Profile.TakerFeeBps[e]; !known {
 			l.Fault("HOURGLASS_TAKER_FEES_BPS", fmt.Errorf("says no fee of %s: add %s=BPS", e, e))

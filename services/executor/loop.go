@@ -82,7 +82,7 @@ func newOwned(state *account.State) *owned {
 func newLoop(cfg Config, events eventLog, log *slog.Logger) *loop {
 	return &loop{
 		log: log, events: events, exchange: cfg.Exchanges,
-		cfg:      account.Config{Opening: cfg.Opening, Profile: cfg.Profile, Market: cfg.Market},
+		cfg:      account.Config{Opening: cfg.Opening, Profile: cfg.Profile, Tiers: cfg.Tiers, Market: cfg.Market},
 		inbox:    newInbox(log),
 		holdings: make(chan lease.Holdings, 1), claims: make(chan []claim), recovered: make(chan *recovered), places: make(chan places),
 		commands: make(chan command, queuedCommands), pairs: make(chan listing), questions: make(chan question),

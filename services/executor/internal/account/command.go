@@ -198,7 +198,7 @@ func (s *State) check(p *order.Params, plain *order.Plain, at time.Time, m *twap
 	if s.agenda.Len() >= maxOpen {
 		return nil, nil, conflict("too_many_open_orders", "the account has as many open orders as it may have")
 	}
-	profile, err := s.cfg.profile(p.Preset)
+	profile, err := s.cfg.profile(p.Preset, s.ID)
 	if err != nil {
 		return nil, nil, invalid("validation_failed", "preset", err.Error())
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // The presets: how real the fills are made. An order that names one gets these values whatever the server's profile says;
-// only the fees are the server's, since they are the exchanges'.
+// only the fees are the account's tier's, since they are the exchanges'.
 const (
 	Frictionless = "frictionless" // no latency, no memory, no fees
 	Standard     = "standard"
@@ -23,17 +23,18 @@ func StandardProfile() order.Profile {
 	}
 }
 
-// profile returns the profile of an order that names preset, or the server's where it names none.
-func (c *Config) profile(preset string) (order.Profile, error) {
-	if preset == "" {
-		return c.Profile, nil
+// profile returns the profile of an account's order that names preset, or the server's where it names none.
+func (c *Config) profile(preset string, id order.AccountID) (order.Profile, error) {
+	p := c.Profile
+	if preset != "" {
+		p = StandardProfile()
+		p.Preset = preset
 	}
-	p := StandardProfile()
-	p.Preset, p.TakerFeeBps, p.MakerFeeBps = preset, c.Profile.TakerFeeBps, c.Profile.MakerFeeBps
+	c.charge(&p, id)
 	switch preset {
-	case Standard:
+	case "", Standard:
 	case Frictionless:
-		p.LatencyMS, p.LiquidityMemoryMS, p.TakerFeeBps, p.MakerFeeBps = 0, 0, nil, nil
+		p.LatencyMS, p.LiquidityMemoryMS, p.TakerFeeBps, p.MakerFeeBps, p.FeeTier = 0, 0, nil, nil, ""
 	case Thin:
 		p.VisibleShare, p.LiquidityMemoryMS = decimal.New(5, 1), 120_000
 	case Harsh:

@@ -30,7 +30,8 @@ var (
 // Config is what an executor decides by. Events hold what came of it, so an account can be read back under another.
 type Config struct {
 	Opening []order.Amount // the funds of a new account
-	Profile order.Profile  // of orders that name no preset; its fees hold in every preset that has fees
+	Profile order.Profile  // of orders that name no preset; its fees hold in every preset that has fees, unless the account has a tier
+	Tiers   Tiers          // the fees of accounts that have others than the profile's
 	Market  string         // live, sim or replay
 	Epoch   uint64         // of the lease that the executor writes under; the owner may change it between calls
 }
