@@ -30,7 +30,7 @@ var gatewayBinary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	out := filepath.Join(filepath.Dir(hourglass), "gateway")
-	cmd := exec.CommandContext(context.Background(), "go", "build", "-race", "-o", out, "github.com/hourglass-trading/hourglass/services/gateway/cmd/gateway")
+	cmd := exec.CommandContext(context.Background(), "go", "build", raceFlag, "-o", out, "github.com/hourglass-trading/hourglass/services/gateway/cmd/gateway")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, text)
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,13 +20,16 @@ import (
 	"time"
 )
 
-// binary is the program under test, built once with the race detector; fast is without it, to measure.
+// binary is the program under test, built once with the race detector, or with HOURGLASS_RACE=off without it, for runs that
+// are long enough; fast is without it, to measure.
 var (
-	binary = sync.OnceValues(func() (string, error) { return build("hourglass", "-race") })
+	binary = sync.OnceValues(func() (string, error) { return build("hourglass", raceFlag) })
 	fast   = sync.OnceValues(func() (string, error) { return build("fast") })
 	// built is the folder of both.
 	built = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "hourglass") })
 )
+
+var raceFlag = "-race=" + strconv.FormatBool(os.Getenv("HOURGLASS_RACE") != "off")
 
 func build(name string, flags ...string) (string, error) {
 	dir, err := built()

@@ -44,13 +44,15 @@ func TestNoEventIsLostBetweenTwoGateways(t *testing.T) {
 	addrs := [2]string{freeAddr(t), freeAddr(t)}
 	stops := [2]func(){gateway(t, nats, data, addrs[0]), gateway(t, nats, data, addrs[1])}
 	url := "http://" + balance(t, addrs[:])
+	traders := make([]*client.Client, n.Accounts)
+	for i := range traders {
+		traders[i] = trader(t.Context(), t, url, fmt.Sprintf("trader%d", i), n)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n.Seconds)*time.Second+2*time.Minute)
 	defer cancel()
-
 	var following sync.WaitGroup
 	var events, lost atomic.Int64
-	for i := range n.Accounts {
-		c := trader(ctx, t, url, fmt.Sprintf("trader%d", i), n)
+	for i, c := range traders {
 		for range n.Clients / n.Accounts {
 			following.Go(func() {
 				if err := followAll(ctx, c, &events, &lost); err != nil {
