@@ -15,8 +15,9 @@ import (
 
 // memoryLog is an event log with the promises of the real one: an append must name the account's last event.
 type memoryLog struct {
-	mu     sync.Mutex // guards stored
-	stored []bus.Stored
+	mu      sync.Mutex // guards stored
+	stored  []bus.Stored
+	batches int
 	// mishap, if set, is asked at each append: lost is an acknowledgement that does not arrive, refuse an event that is not stored.
 	mishap func(id string) (refuse, lost bool)
 }
@@ -39,6 +40,32 @@ func (m *memoryLog) AppendEvent(_ context.Context, a order.AccountID, id string,
 		return 0, errors.Join(bus.ErrOutcomeUnknown, errNetwork)
 	}
 	return seq, nil
+}
+
+// AppendEvents appends all or none, as the mishap of the first one says.
+func (m *memoryLog) AppendEvents(_ context.Context, events []bus.Append) ([]uint64, error) {
+	var refuse, lost bool
+	if m.mishap != nil {
+		refuse, lost = m.mishap(events[0].ID)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range events {
+		refuse = refuse || m.last(e.Account) != e.Last
+	}
+	if refuse {
+		return nil, bus.ErrOutcomeUnknown
+	}
+	var sequences []uint64
+	for _, e := range events {
+		sequences = append(sequences, uint64(len(m.stored)+1))
+		m.stored = append(m.stored, bus.Stored{Seq: uint64(len(m.stored) + 1), Account: e.Account, Data: e.Body, At: time.Now()})
+	}
+	m.batches++
+	if lost {
+		return nil, errors.Join(bus.ErrOutcomeUnknown, errNetwork)
+	}
+	return sequences, nil
 }
 
 func (m *memoryLog) last(a order.AccountID) (seq uint64) {

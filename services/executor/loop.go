@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 // eventLog is what the loop needs of the bus: the truth about the accounts. See bus.Conn for the promises.
 type eventLog interface {
 	AppendEvent(ctx context.Context, a order.AccountID, id string, body []byte, last uint64) (uint64, error)
+	AppendEvents(ctx context.Context, events []bus.Append) ([]uint64, error)
 	ReadEvents(ctx context.Context, a order.AccountID, from uint64, handle func(bus.Stored) error) error
 	ReadPartitions(ctx context.Context, partitions []int, from uint64, handle func(bus.Stored) error) error
 }
@@ -216,6 +218,7 @@ func (l *loop) account(id order.AccountID, part *partition) *owned {
 // due advances every account whose time has come.
 func (l *loop) due(ctx context.Context) error {
 	now := time.Now()
+	var ids []order.AccountID
 	for len(l.timers) > 0 && !l.timers[0].at.After(now) {
 		t := heap.Pop(&l.timers).(timer)
 		a := l.accounts[t.account]
@@ -223,26 +226,15 @@ func (l *loop) due(ctx context.Context) error {
 			continue // the account has left, or been given another time since
 		}
 		a.wake = time.Time{}
-		if err := l.advance(ctx, t.account, a); err != nil {
-			return err
-		}
-		now = time.Now()
+		ids = append(ids, t.account)
 	}
-	return nil
+	return l.together(ctx, ids)
 }
 
 // meet advances the accounts whose orders at rest the market has met; others cost nothing here.
 func (l *loop) meet(ctx context.Context) error {
-	for _, id := range l.market.Met() {
-		a := l.accounts[id]
-		if a == nil {
-			continue // it has left since
-		}
-		if err := l.advance(ctx, id, a); err != nil {
-			return err
-		}
-	}
-	return nil
+	ids := slices.DeleteFunc(l.market.Met(), func(id order.AccountID) bool { return l.accounts[id] == nil }) // it has left since
+	return l.together(ctx, ids)
 }
 
 // advance commits what has met an account or is due on it, one event after the other, and sets its next wake-up.
@@ -250,10 +242,7 @@ func (l *loop) advance(ctx context.Context, id order.AccountID, a *owned) error 
 	for more := true; more && !a.broken; {
 		more = false
 		err := l.commit(ctx, id, a, func(at time.Time) (order.Event, bool) {
-			e, ok := a.state.Match(at, l.market)
-			if !ok {
-				e, ok = a.state.Due(at, l.market)
-			}
+			e, ok := l.next(a, at)
 			more = more || ok
 			return e, ok
 		})
@@ -261,11 +250,24 @@ func (l *loop) advance(ctx context.Context, id order.AccountID, a *owned) error 
 			return err
 		}
 	}
+	l.schedule(id, a)
+	return nil
+}
+
+// next decides what has met an account or is due on it; false if nothing.
+func (l *loop) next(a *owned, at time.Time) (order.Event, bool) {
+	if e, ok := a.state.Match(at, l.market); ok {
+		return e, true
+	}
+	return a.state.Due(at, l.market)
+}
+
+// schedule sets an account's next wake-up.
+func (l *loop) schedule(id order.AccountID, a *owned) {
 	if wake, ok := a.state.Wake(); ok && !a.broken && !wake.Equal(a.wake) {
 		a.wake = wake
 		heap.Push(&l.timers, timer{wake, id})
 	}
-	return nil
 }
 
 // sleep is how long the loop may wait for its timer: until the first account is due.

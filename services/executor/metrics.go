@@ -21,6 +21,7 @@ type meters struct {
 	appending metrics.Durations
 
 	// Read at a scrape.
+	batches, batched, batchRefusals                             atomic.Int64
 	conflicts, foreign, leasesTaken, leasesLost, leaseConflicts atomic.Int64
 	accounts, stopped, partitions                               atomic.Int64
 }
@@ -40,9 +41,16 @@ func (m *meters) observe(r *metrics.Registry) {
 		1*ms, 2*ms, 5*ms, 10*ms, 20*ms, 50*ms, 100*ms, 500*ms, 1000*ms, 5000*ms)
 	r.Readings(metrics.Count, "append_conflicts_total", "Events not stored: refused because another was stored before, or with an unknown outcome. They were decided anew.").Add(m.conflicts.Load)
 	r.Readings(metrics.Count, "foreign_messages_total", "Messages in the logs that no part of the platform can have written; they were skipped.").Add(m.foreign.Load)
+	m.observeBatches(r)
 	m.observeLeases(r)
 	r.Readings(metrics.Gauge, "accounts", "Accounts held in memory.").Add(m.accounts.Load)
 	r.Readings(metrics.Gauge, "accounts_stopped", "Accounts that are not worked on because their events contradict each other.").Add(m.stopped.Load)
+}
+
+func (m *meters) observeBatches(r *metrics.Registry) {
+	r.Readings(metrics.Count, "append_batches_total", "Batches of events due together that were stored by one write.").Add(m.batches.Load)
+	r.Readings(metrics.Count, "append_batched_events_total", "Events stored in batches.").Add(m.batched.Load)
+	r.Readings(metrics.Count, "append_batch_refusals_total", "Batches refused or with an unknown outcome; their events were decided anew, singly.").Add(m.batchRefusals.Load)
 }
 
 func (m *meters) observeLeases(r *metrics.Registry) {

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -330,4 +332,52 @@ func (f *floor) check(orders map[order.ID]order.AccountID) {
 		}
 	}
 	f.t.Logf("%d slices, %d of them missed; %d of %d orders filled; %d epochs", len(decided), missed, filled, len(orders), len(epochs))
+}
+
+// TestManySlicesAtOneInstant measures how late slices are that are due together: HOURGLASS_CROWD is how many accounts have
+// an order of ten slices, a slice each second, all at the same instants.
+func TestManySlicesAtOneInstant(t *testing.T) {
+	accounts, err := strconv.Atoi(os.Getenv("HOURGLASS_CROWD"))
+	if err != nil {
+		t.Skip("measures: set HOURGLASS_CROWD to a number of accounts")
+	}
+	f := newFloor(t)
+	f.execute()
+	f.shared(1)
+	p := order.Defaults()
+	p.TokenID, p.Symbol, p.Side, p.Quantity, p.DurationSeconds, p.IntervalSeconds = "crowd", "BTC-USDT", market.Buy, decimal.One, 20, 2
+	p.StartsAt = time.Now().Add(time.Duration(accounts)*10*time.Millisecond + 10*time.Second)
+	orders := map[order.ID]order.AccountID{}
+	for i := range accounts {
+		a := order.AccountID(fmt.Sprintf("a%04d", i))
+		f.send(order.Command{ID: order.CommandID(a, order.OpenAccount, ""), Account: a, Type: order.OpenAccount})
+		if i == 0 {
+			f.ask(bus.AskPreview, bus.PreviewRequest{Account: a, TWAP: &p}, &order.Preview{}) // the book is there
+		}
+		id := order.NewID(a, p.TokenID)
+		f.send(order.Command{ID: order.CommandID(a, order.CreateTWAP, p.TokenID), Account: a, Type: order.CreateTWAP, OrderID: id, TWAP: &p})
+		orders[id] = a
+	}
+	f.await("acceptance of all", reached(orders, order.OrderAccepted))
+	if late := time.Since(p.StartsAt); late > 0 {
+		t.Fatalf("accepted %s after the start", late)
+	}
+	f.await("end of all", reached(orders, order.OrderReported))
+	var decided, stored []time.Duration
+	err = f.conn.ReadEvents(t.Context(), "", 1, func(m bus.Stored) error {
+		e, err := order.Decode(m.Data)
+		if err == nil && e.Type == order.SliceDecided {
+			decided = append(decided, e.Slice.DecidedAt.Sub(e.Slice.DueAt))
+			stored = append(stored, m.At.Sub(e.Slice.DueAt))
+		}
+		return err
+	})
+	if err != nil || len(decided) != 10*accounts {
+		t.Fatalf("%d slices: %v", len(decided), err)
+	}
+	for name, late := range map[string][]time.Duration{"decided": decided, "stored": stored} {
+		slices.Sort(late)
+		t.Logf("%s after they were due: p50 %s, p99 %s, max %s", name, late[len(late)/2], late[len(late)*99/100], late[len(late)-1])
+	}
+	f.check(orders)
 }
