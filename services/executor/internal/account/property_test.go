@@ -32,7 +32,7 @@ func (d *bytesDice) roll(n int) int {
 func TestWhateverHappensTheRulesHold(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		d := &bytesDice{rapid.SliceOfN(rapid.Byte(), 2000, 2000).Draw(rt, "tape")}
-		holds(rt, newScenario(d), d)
+		holds(rt, newScenario(d, 40+d.roll(80)), d)
 	})
 }
 
@@ -41,7 +41,7 @@ func FuzzATapeKeepsTheRules(f *testing.F) {
 	f.Add(bytes.Repeat([]byte{7, 1, 90, 33, 250, 3}, 200))
 	f.Fuzz(func(t *testing.T, tape []byte) {
 		d := &bytesDice{tape}
-		holds(t, newScenario(d), d)
+		holds(t, newScenario(d, 40+d.roll(80)), d)
 	})
 }
 
@@ -75,6 +75,12 @@ func check(t tb, s *scenario, events []order.Event, e *account.Engine) {
 	if back, err := json.Marshal(restored); err != nil || !bytes.Equal(live, back) {
 		t.Fatalf("restored: %s", cmp.Diff(string(live), string(back)))
 	}
+	lawful(t, s, events, e)
+}
+
+// lawful checks all rules that need no bytes.
+func lawful(t tb, s *scenario, events []order.Event, e *account.Engine) {
+	t.Helper()
 	ids := map[string]bool{}
 	taken := map[string]decimal.Decimal{}
 	for i := range events {
@@ -83,6 +89,7 @@ func check(t tb, s *scenario, events []order.Event, e *account.Engine) {
 			t.Fatalf("event %s twice", ev.ID)
 		}
 		ids[ev.ID] = true
+		covered(t, ev)
 		if ev.Accepted != nil {
 			planned(t, ev)
 		}
@@ -115,6 +122,16 @@ func planned(t tb, ev *order.Event) {
 	}
 	if sum != ev.Order.Quantity {
 		t.Fatalf("planned are %s of %s", sum, ev.Order.Quantity)
+	}
+}
+
+// covered checks that no balance is negative after an event, and that each is the sum of its parts.
+func covered(t tb, ev *order.Event) {
+	t.Helper()
+	for _, b := range ev.Balances {
+		if sum, err := b.Available.Add(b.Reserved); err != nil || sum != b.Total || b.Available.Sign() < 0 || b.Reserved.Sign() < 0 {
+			t.Fatalf("event %s leaves %+v", ev.ID, b)
+		}
 	}
 }
 
@@ -264,15 +281,32 @@ func finished(t tb, s *scenario, e *account.Engine) {
 			if sl.K != i+1 || sl.Status == order.SliceSent || sl.Filled.Cmp(sl.Wanted) > 0 {
 				t.Fatalf("slice %d of %s: %+v", i+1, o.ID, sl)
 			}
+			if sl.Filled.Less(sl.Wanted) && sl.Reason == "" {
+				t.Fatalf("slice %d of %s got less than it wanted, and does not say why: %+v", i+1, o.ID, sl)
+			}
 		}
 		if len(sls) < len(schedule) || o.SlicesTotal != len(schedule) {
 			t.Fatalf("%d slices of %d, told %d", len(sls), len(schedule), o.SlicesTotal)
 		}
-		if a, b := r.CostBreakdown.TradingTotal, r.Shortfall.Trading; a != nil && b != nil && *a != *b {
-			t.Fatalf("trading cost %s by fills, %s by totals", a, b)
-		}
+		addsUp(t, &r)
 		if c := r.BenchmarkCoverage; c != nil && (c.Sign() < 0 || c.Cmp(decimal.One) > 0) {
 			t.Fatalf("coverage %s", c)
 		}
+	}
+}
+
+// addsUp checks that the parts of a report's costs sum to their totals, and both accounts of what trading cost agree.
+func addsUp(t tb, r *order.Report) {
+	t.Helper()
+	var c decimal.Calc
+	parts, whole := &r.CostBreakdown, &r.Shortfall
+	if parts.TradingTotal != nil && whole.Trading != nil && *parts.TradingTotal != *whole.Trading {
+		t.Fatalf("trading cost %s by fills, %s by totals", parts.TradingTotal, whole.Trading)
+	}
+	if parts.TradingTotal != nil && c.Add(c.Add(*parts.Timing, *parts.HalfSpread), *parts.Depth) != *parts.TradingTotal {
+		t.Fatalf("costs %+v do not add up", parts)
+	}
+	if whole.Total != nil && c.Add(c.Add(*whole.Delay, *whole.Trading), c.Add(*whole.Opportunity, whole.Fees)) != *whole.Total {
+		t.Fatalf("shortfall %+v does not add up", whole)
 	}
 }

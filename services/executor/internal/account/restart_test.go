@@ -18,7 +18,7 @@ func TestARestartAtAnyEventLosesAndDoublesNothing(t *testing.T) {
 	}
 	for seed := range seeds {
 		d := &bytesDice{noise(uint64(seed), 2500)}
-		s := newScenario(d)
+		s := newScenario(d, 40+d.roll(80))
 		events, _ := s.run(t)
 		for n := range len(events) + 1 {
 			again, e := s.restart(t, events, n)

@@ -35,7 +35,8 @@ const pair market.Symbol = "BTC-USDT"
 
 func pick[T any](d dice, of ...T) T { return of[d.roll(len(of))] }
 
-func newScenario(d dice) *scenario {
+// newScenario makes a world in which so many things happen.
+func newScenario(d dice, happenings int) *scenario {
 	s := &scenario{cfg: &account.Config{Market: "sim"}}
 	profile := account.StandardProfile()
 	profile.LatencyMS = pick(d, int64(0), 50, 700, 4000)
@@ -63,12 +64,12 @@ func newScenario(d dice) *scenario {
 	s.cfg.Opening = []order.Amount{
 		{Asset: "BTC", Amount: decimal.New(int64(20+d.roll(200)), 0)}, {Asset: "USDT", Amount: decimal.New(int64(500+d.roll(40_000)), 0)},
 	}
-	s.write(d)
+	s.write(d, happenings)
 	return s
 }
 
-// write writes the tape: 40–120 happenings, up to some seconds apart.
-func (s *scenario) write(d dice) {
+// write writes the tape: happenings up to some seconds apart.
+func (s *scenario) write(d dice, happenings int) {
 	at := epoch
 	add := func(in account.Input) {
 		in.Seq = uint64(len(s.tape) + 1)
@@ -84,7 +85,7 @@ func (s *scenario) write(d dice) {
 	}
 	command(s.create(d, 0))
 	placed := 1
-	for range 40 + d.roll(80) {
+	for range happenings {
 		at = at.Add(time.Duration(d.roll(4)*d.roll(900)) * time.Millisecond)
 		i := d.roll(len(s.instruments))
 		switch d.roll(12) {
