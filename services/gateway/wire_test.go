@@ -22,11 +22,20 @@ type wire struct {
 // dial opens a stream, with a token in the header if there is one.
 func (h *house) dial(token string) *wire {
 	h.t.Helper()
-	opts := &websocket.DialOptions{HTTPHeader: http.Header{}}
+	authorization := ""
 	if token != "" {
-		opts.HTTPHeader.Set("Authorization", "Bearer "+token)
+		authorization = "Bearer " + token
 	}
-	conn, _, err := websocket.Dial(h.t.Context(), strings.Replace(h.url, "http", "ws", 1)+"/v1/ws", opts)
+	return h.dialAt("/v1/ws", authorization)
+}
+
+func (h *house) dialAt(path, authorization string) *wire {
+	h.t.Helper()
+	opts := &websocket.DialOptions{HTTPHeader: http.Header{}}
+	if authorization != "" {
+		opts.HTTPHeader.Set("Authorization", authorization)
+	}
+	conn, _, err := websocket.Dial(h.t.Context(), strings.Replace(h.url, "http", "ws", 1)+path, opts)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -18,8 +18,11 @@ type guard struct {
 	longest time.Duration // for a name at an address
 
 	mu    sync.Mutex // guards tries
-	tries map[string]tried
+	tries map[guess]tried
 }
+
+// guess is what failures are counted by; without an address those from anywhere.
+type guess struct{ name, address string }
 
 type tried struct {
 	failures int
@@ -34,14 +37,14 @@ const (
 )
 
 func newGuard(longest time.Duration) guard {
-	return guard{longest: longest, tries: map[string]tried{}}
+	return guard{longest: longest, tries: map[guess]tried{}}
 }
 
 // wait returns how long a name must wait for its next try from an address.
 func (g *guard) wait(name, address string, now time.Time) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return max(0, g.tries[name].until.Sub(now), g.tries[at(name, address)].until.Sub(now))
+	return max(0, g.tries[guess{name: name}].until.Sub(now), g.tries[guess{name, address}].until.Sub(now))
 }
 
 // failed counts a failure; succeeded forgets those of the address, and of the name: its owner is there.
@@ -51,11 +54,11 @@ func (g *guard) failed(name, address string, now time.Time) {
 	if len(g.tries) >= maxBuckets {
 		g.forget(now)
 	}
-	g.count(name, freeFailuresEach, longestForName, now)
-	g.count(at(name, address), freeFailures, g.longest, now)
+	g.count(guess{name: name}, freeFailuresEach, longestForName, now)
+	g.count(guess{name, address}, freeFailures, g.longest, now)
 }
 
-func (g *guard) count(key string, free int, longest time.Duration, now time.Time) {
+func (g *guard) count(key guess, free int, longest time.Duration, now time.Time) {
 	t := g.tries[key]
 	if now.Sub(t.until) > forgetAfter {
 		t.failures = 0
@@ -86,12 +89,9 @@ func (g *guard) forget(now time.Time) {
 func (g *guard) succeeded(name, address string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.tries, name)
-	delete(g.tries, at(name, address))
+	delete(g.tries, guess{name: name})
+	delete(g.tries, guess{name, address})
 }
-
-// at is the key of a name at an address. No name has a space.
-func at(name, address string) string { return name + " " + address }
 
 // guarded runs a check of a name's password and counts how it ends.
 func (s *server) guarded(ctx context.Context, username string, check func() error) error {

@@ -175,6 +175,10 @@ func (s *server) fail(err error, ctx echo.Context) {
 	if told.allowance != nil {
 		told.allowance.tell(h)
 	}
+	if told.Status == http.StatusUpgradeRequired {
+		h.Set(echo.HeaderUpgrade, "websocket")
+		h.Set("Sec-WebSocket-Version", "13")
+	}
 	if told.Status == http.StatusUnauthorized {
 		h.Set(echo.HeaderWWWAuthenticate, `Bearer realm="hourglass", error="invalid_token"`)
 	}

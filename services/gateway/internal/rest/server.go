@@ -166,8 +166,8 @@ func (s *server) registerByHand(e *echo.Echo, checks map[string][]echo.Middlewar
 		if err := s.countConnect(ctx); err != nil {
 			return err
 		}
-		if !ctx.IsWebSocket() {
-			return newProblem(http.StatusUpgradeRequired, "upgrade_required", "this is a WebSocket: ask for an upgrade")
+		if err := checkUpgrade(ctx.Request()); err != nil {
+			return err
 		}
 		s.Stream.ServeHTTP(ctx.Response(), ctx.Request())
 		return nil
