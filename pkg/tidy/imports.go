@@ -45,7 +45,8 @@ var arrows = slices.Concat([]row{
 	{zone: "services/simulator/internal/span", std: true},
 
 	{zone: "services/hourglass", may: slices.Concat(words, []string{
-		"services/collector", "services/executor", "services/gateway", "services/simulator", "pkg/daemon", "pkg/bus", "pkg/client/...", "pkg/metrics", "pkg/tracing",
+		"services/collector", "services/executor", "services/gateway", "services/gateway/apitest", "services/simulator", "pkg/daemon", "pkg/bus",
+		"pkg/client/...", "pkg/metrics", "pkg/tracing",
 	})},
 }, service("collector"), service("executor"), service("gateway"), service("simulator"))
 

@@ -83,7 +83,7 @@ func (k *klines) answer(ctx context.Context, req bus.KlinesRequest) (bus.KlinesR
 	}
 	if err != nil {
 		reply.Source, reply.Klines = bus.FromTrades, window.cut(k.recent(req.Symbol, length))
-		if len(reply.Klines) == 0 {
+		if len(reply.Klines) == 0 && ok { // where the exchange has none of that length, none seen is the whole truth
 			return bus.KlinesReply{}, unavailable(fmt.Sprintf("no candles from %s: %s", k.exchange.Name(), feed.Reason(err)))
 		}
 	}

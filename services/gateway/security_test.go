@@ -108,10 +108,11 @@ func (r route) String() string { return r.method + " " + r.path }
 // routes reads all routes from the interface's description.
 func routes(t *testing.T) []route {
 	t.Helper()
-	doc, err := described()
+	api, err := document()
 	if err != nil {
 		t.Fatal(err)
 	}
+	doc := api.Document
 	var all []route
 	for _, path := range doc.Paths.InMatchingOrder() {
 		item := doc.Paths.Value(path)
