@@ -84,6 +84,16 @@ func TestASoundHistoryHasNoViolation(t *testing.T) {
 	}
 }
 
+func TestARefusalAfterTheReportIsNoSecondReport(t *testing.T) {
+	h := append(history(), &order.Event{
+		ID: "late", Type: order.CommandRejected, CommandID: "c3", CommandSeq: 3, OrderID: first,
+		Rejection: &order.Rejection{Kind: order.Conflict, Code: "order_ended"},
+	})
+	if r := audited(stored(t, h), 6); r.Count != 0 {
+		t.Errorf("result = %+v", r)
+	}
+}
+
 func TestEachBrokenPromiseIsNamed(t *testing.T) {
 	tests := map[string]struct {
 		events func(h []*order.Event) []*order.Event // before they are chained

@@ -66,6 +66,9 @@ func (a *account) order(e *order.Event, tell report) {
 		w = &work{fills: map[string]bool{}}
 		a.orders[e.OrderID] = w
 	}
+	if e.Type == order.CommandRejected {
+		return // it names the order that it leaves as it is, ended or not
+	}
 	if w.reported {
 		tell(Doubled, "order %s has been reported already", e.OrderID)
 		return
