@@ -34,9 +34,11 @@ run: build ## everything in one process, over a simulated market; ARGS='--market
 	bin/hourglass up $(ARGS)
 
 WHOLE := /services/hourglass/integration
+FILES := /deploy/verify# reads files and starts nothing: Prometheus and Kubernetes are not compiled a second time for it
 
 test: ## all tests with the race detector; the tests of the whole, which have time limits, by themselves
-	go test -race $(TESTFLAGS) $$(go list $(PACKAGES) | grep -v '$(WHOLE)$$')
+	go test -race $(TESTFLAGS) $$(go list $(PACKAGES) | grep -v -e '$(WHOLE)$$' -e '$(FILES)$$')
+	go test $(TESTFLAGS) .$(FILES)
 	go test -race $(TESTFLAGS) .$(WHOLE)
 
 check: static short ## what must hold before a change is sent
