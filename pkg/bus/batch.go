@@ -10,6 +10,7 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 )
 
 // MaxBatch is how many events AppendEvents takes at most; the server's own bound is 1,000.
@@ -22,6 +23,7 @@ type Append struct {
 	ID      string
 	Body    []byte
 	Last    uint64
+	Origin  tracing.Origin // what led to it, where that is known
 }
 
 // AppendEvents appends events of different accounts, 2 to MaxBatch of them, all or none, for the price of one sync. It
@@ -33,13 +35,10 @@ func (c *Conn) AppendEvents(ctx context.Context, events []Append) ([]uint64, err
 	messages := make([]*nats.Msg, len(events))
 	for i := range events {
 		e := &events[i]
-		messages[i] = &nats.Msg{
-			Subject: EventSubject(e.Account), Data: e.Body, Header: nats.Header{
-				"Content-Type":                      jsonHeader["Content-Type"],
-				jetstream.MsgIDHeader:               []string{string(e.Account) + "-" + e.ID},
-				jetstream.ExpectedLastSubjSeqHeader: []string{strconv.FormatUint(e.Last, 10)},
-			},
-		}
+		header := headerFrom(e.Origin)
+		header[jetstream.MsgIDHeader] = []string{string(e.Account) + "-" + e.ID}
+		header[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(e.Last, 10)}
+		messages[i] = &nats.Msg{Subject: EventSubject(e.Account), Data: e.Body, Header: header}
 	}
 	ack, err := jetstreamext.PublishMsgBatch(ctx, c.js, messages)
 	if err != nil {

@@ -16,9 +16,11 @@ const (
 )
 
 // headerOf returns the headers of a message that is sent under ctx.
-func headerOf(ctx context.Context) nats.Header {
+func headerOf(ctx context.Context) nats.Header { return headerFrom(tracing.OriginOf(ctx)) }
+
+// headerFrom returns the headers of a message that came from o.
+func headerFrom(o tracing.Origin) nats.Header {
 	header := nats.Header{"Content-Type": jsonHeader["Content-Type"]}
-	o := tracing.OriginOf(ctx)
 	if o.Parent != "" {
 		header[parentHeader] = []string{o.Parent}
 	}

@@ -53,10 +53,7 @@ func (l *loop) commit(ctx context.Context, id order.AccountID, a *owned, decide 
 
 // store appends an event, as a span below what led to it: the command that it answers, or else the order's placement.
 func (l *loop) store(ctx context.Context, id order.AccountID, a *owned, e *order.Event, body []byte) (seq uint64, origin tracing.Origin, err error) {
-	if o := a.origins[e.OrderID]; e.CommandID == "" && o.Known() {
-		ctx = o.Context(ctx)
-	}
-	ctx, end := l.tracer.Start(ctx, "event "+string(e.Type), "order_id", string(e.OrderID), "event", e.ID)
+	ctx, end := l.trace(ctx, a, e)
 	defer end()
 	began := time.Now()
 	seq, err = l.events.AppendEvent(ctx, id, e.ID, body, a.seq)
@@ -67,9 +64,22 @@ func (l *loop) store(ctx context.Context, id order.AccountID, a *owned, e *order
 		l.log.Warn("event not stored, deciding anew", "request_id", request, "account", id, "event", e.ID, "error", err)
 		return 0, tracing.Origin{}, err
 	}
-	l.meters.stored(e)
-	l.log.Debug("event stored", "request_id", request, "account", id, "event", e.ID, "type", e.Type, "order_id", e.OrderID)
+	l.count(e, request)
 	return seq, tracing.OriginOf(ctx), nil
+}
+
+// trace begins the span of an event.
+func (l *loop) trace(ctx context.Context, a *owned, e *order.Event) (_ context.Context, end func()) {
+	if o := a.origins[e.OrderID]; e.CommandID == "" && o.Known() {
+		ctx = o.Context(ctx)
+	}
+	return l.tracer.Start(ctx, "event "+string(e.Type), "order_id", string(e.OrderID), "event", e.ID)
+}
+
+// count tells that an event is stored.
+func (l *loop) count(e *order.Event, request string) {
+	l.meters.stored(e)
+	l.log.Debug("event stored", "request_id", request, "account", e.Account, "event", e.ID, "type", e.Type, "order_id", e.OrderID)
 }
 
 // remember keeps what placed an order for as long as events may follow from it; it stands in the log beside the event.

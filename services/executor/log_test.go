@@ -11,6 +11,7 @@ import (
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 )
 
 // memoryLog is an event log with the promises of the real one: an append must name the account's last event.
@@ -24,7 +25,7 @@ type memoryLog struct {
 
 var errNetwork = errors.New("no answer")
 
-func (m *memoryLog) AppendEvent(_ context.Context, a order.AccountID, id string, body []byte, last uint64) (uint64, error) {
+func (m *memoryLog) AppendEvent(ctx context.Context, a order.AccountID, id string, body []byte, last uint64) (uint64, error) {
 	var refuse, lost bool
 	if m.mishap != nil {
 		refuse, lost = m.mishap(id)
@@ -35,7 +36,7 @@ func (m *memoryLog) AppendEvent(_ context.Context, a order.AccountID, id string,
 		return 0, bus.ErrOutcomeUnknown
 	}
 	seq := uint64(len(m.stored) + 1)
-	m.stored = append(m.stored, bus.Stored{Seq: seq, Account: a, Data: body, At: time.Now()})
+	m.stored = append(m.stored, bus.Stored{Seq: seq, Account: a, Data: body, At: time.Now(), Origin: tracing.OriginOf(ctx)})
 	if lost {
 		return 0, errors.Join(bus.ErrOutcomeUnknown, errNetwork)
 	}
@@ -59,7 +60,7 @@ func (m *memoryLog) AppendEvents(_ context.Context, events []bus.Append) ([]uint
 	var sequences []uint64
 	for _, e := range events {
 		sequences = append(sequences, uint64(len(m.stored)+1))
-		m.stored = append(m.stored, bus.Stored{Seq: uint64(len(m.stored) + 1), Account: e.Account, Data: e.Body, At: time.Now()})
+		m.stored = append(m.stored, bus.Stored{Seq: uint64(len(m.stored) + 1), Account: e.Account, Data: e.Body, At: time.Now(), Origin: e.Origin})
 	}
 	m.batches++
 	if lost {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 )
 
 // together advances several accounts. What they decide is stored in batches, an event of each, for the price of one sync a
@@ -48,9 +49,7 @@ func (l *loop) batch(ctx context.Context, ids []order.AccountID) (more []order.A
 	if len(appends) < 2 {
 		return nil, l.singly(ctx, more)
 	}
-	began := time.Now()
-	sequences, err := l.events.AppendEvents(ctx, appends)
-	l.meters.appending.Observe(time.Since(began))
+	sequences, err := l.storeAll(ctx, appends, events)
 	if err != nil {
 		l.meters.batchRefusals.Add(1)
 		l.log.Warn("events not stored together, deciding each anew", "events", len(appends), "error", err)
@@ -59,13 +58,26 @@ func (l *loop) batch(ctx context.Context, ids []order.AccountID) (more []order.A
 	l.meters.batches.Add(1)
 	l.meters.batched.Add(int64(len(appends)))
 	for i := range appends {
-		l.meters.stored(&events[i])
+		l.count(&events[i], appends[i].Origin.Request)
 		id := appends[i].Account
-		if err := l.apply(id, l.accounts[id], bus.Stored{Seq: sequences[i], Account: id, Data: appends[i].Body}); err != nil {
+		if err := l.apply(id, l.accounts[id], bus.Stored{Seq: sequences[i], Account: id, Data: appends[i].Body, Origin: appends[i].Origin}); err != nil {
 			return nil, err
 		}
 	}
 	return more, nil
+}
+
+// storeAll appends events of different accounts, each as a span below what led to it.
+func (l *loop) storeAll(ctx context.Context, appends []bus.Append, events []order.Event) ([]uint64, error) {
+	for i := range appends {
+		below, end := l.trace(ctx, l.accounts[appends[i].Account], &events[i])
+		defer end()
+		appends[i].Origin = tracing.OriginOf(below)
+	}
+	began := time.Now()
+	sequences, err := l.events.AppendEvents(ctx, appends)
+	l.meters.appending.Observe(time.Since(began))
+	return sequences, err
 }
 
 // singly advances accounts one after the other.

@@ -11,6 +11,7 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 )
 
 // crowd gives each of n accounts an order of ten slices that fall due at the same instants.
@@ -33,7 +34,7 @@ func (r *rig) crowd(n int) []order.AccountID {
 			if err != nil {
 				r.t.Fatal(err)
 			}
-			r.bring(bus.Stored{Seq: r.seq, Account: id, Data: body})
+			r.bring(bus.Stored{Seq: r.seq, Account: id, Data: body, Origin: tracing.Origin{Request: "request of " + string(id)}})
 		}
 	}
 	synctest.Wait()
@@ -63,6 +64,11 @@ func TestSlicesDueTogetherAreStoredTogether(t *testing.T) {
 				}
 				if log.batches < 10 {
 					t.Errorf("%d batches in %d appends", log.batches, n)
+				}
+				for _, m := range log.stored {
+					if want := "request of " + string(m.Account); m.Origin.Request != want {
+						t.Fatalf("event %d came of %q, not of the %s", m.Seq, m.Origin.Request, want)
+					}
 				}
 				for _, id := range ids {
 					if o, _ := r.accounts[id].state.Order(order.NewID(id, "crowd")); o.Status != order.Filled {
