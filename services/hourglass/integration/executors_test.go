@@ -45,20 +45,27 @@ func newFloor(t *testing.T) *floor {
 	}
 	t.Cleanup(func() { embedded.Stop(nats) })
 	f := &floor{t: t, bus: bus.Config{InProcess: nats, Name: "test"}, more: make(chan struct{})}
+	f.open()
+	return f
+}
+
+// open connects and starts the market.
+func (f *floor) open() {
+	f.t.Helper()
 	f.conn = f.connect()
-	if err := f.conn.EnsureStreams(t.Context()); err != nil {
-		t.Fatal(err)
+	if err := f.conn.EnsureStreams(f.t.Context()); err != nil {
+		f.t.Fatal(err)
 	}
-	if f.lease, err = f.conn.Bucket(t.Context(), bus.LeaseBucket); err != nil {
-		t.Fatal(err)
+	var err error
+	if f.lease, err = f.conn.Bucket(f.t.Context(), bus.LeaseBucket); err != nil {
+		f.t.Fatal(err)
 	}
 	stop, err := f.conn.SubscribeOrders("usr.*", f.event)
 	if err != nil {
-		t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	t.Cleanup(stop)
+	f.t.Cleanup(stop)
 	f.trade()
-	return f
 }
 
 func (f *floor) connect() *bus.Conn {
@@ -334,15 +341,15 @@ func (f *floor) check(orders map[order.ID]order.AccountID) {
 	f.t.Logf("%d slices, %d of them missed; %d of %d orders filled; %d epochs", len(decided), missed, filled, len(orders), len(epochs))
 }
 
-// TestManySlicesAtOneInstant measures how late slices are that are due together: HOURGLASS_CROWD is how many accounts have
-// an order of ten slices, a slice each second, all at the same instants.
+// TestManySlicesAtOneInstant measures how late slices are that are due together, and how long an executor takes to read it
+// all again: HOURGLASS_CROWD is how many accounts have an order of ten slices each, all at the same instants.
 func TestManySlicesAtOneInstant(t *testing.T) {
 	accounts, err := strconv.Atoi(os.Getenv("HOURGLASS_CROWD"))
 	if err != nil {
 		t.Skip("measures: set HOURGLASS_CROWD to a number of accounts")
 	}
 	f := newFloor(t)
-	f.execute()
+	stop, _ := f.execute()
 	f.shared(1)
 	p := order.Defaults()
 	p.TokenID, p.Symbol, p.Side, p.Quantity, p.DurationSeconds, p.IntervalSeconds = "crowd", "BTC-USDT", market.Buy, decimal.One, 20, 2
@@ -380,4 +387,12 @@ func TestManySlicesAtOneInstant(t *testing.T) {
 		t.Logf("%s after they were due: p50 %s, p99 %s, max %s", name, late[len(late)/2], late[len(late)*99/100], late[len(late)-1])
 	}
 	f.check(orders)
+
+	stop()
+	began := time.Now()
+	f.execute()
+	a := order.AccountID("a0000")
+	f.report(map[order.ID]order.AccountID{order.NewID(a, p.TokenID): a})
+	last, err := f.conn.LastEvent(t.Context())
+	t.Logf("answers %s after a cold start on %d events, %v", time.Since(began), last, err)
 }
