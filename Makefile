@@ -11,8 +11,10 @@ FUZZTIME ?= 30s
 FIRST    ?= 0
 SEEDS    ?= 10000
 ARGS     ?= --market sim
+MINUTES  ?= 1
+CUTS     ?= 10
 
-.PHONY: help build web web-test run test check static format vet tidy lint short alone fuzz bench vopr integration up down release clean
+.PHONY: help build web web-test run test check static format vet tidy lint short alone fuzz bench vopr chaos powercut integration up down release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +75,12 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 
 vopr: ## the executor's core through SEEDS (10000) seeds of mishaps, from FIRST (0) on; a failing seed is named
 	HOURGLASS_VOPR_FIRST=$(FIRST) HOURGLASS_VOPR_SEEDS=$(SEEDS) go test -count=1 -timeout 0 -v -run '^TestAnySeedOfMishaps' ./services/executor
+
+chaos: ## kill, freeze and cut off the services for MINUTES (1) while orders run; then nothing may be lost or doubled
+	HOURGLASS_CHAOS_MINUTES=$(MINUTES) go test -count=1 -timeout 0 -v -run '^TestNothingIsLost' ./services/hourglass/integration/chaos
+
+powercut: ## cut the power of the store's file system CUTS (10) times; needs root, loop devices and ext4
+	HOURGLASS_POWER_CUTS=$(CUTS) go test -count=1 -timeout 0 -v -run '^TestAPowerCut' ./services/hourglass/integration/chaos
 
 bench: ## all benchmarks, once each
 	go test -run '^$$' -bench . -benchmem $(PACKAGES)

@@ -26,6 +26,7 @@ var arrows = slices.Concat([]row{
 	{zone: "pkg/daemon"},
 	{zone: "pkg/tracing"},
 	{zone: "pkg/metrics"},
+	{zone: "pkg/failpoint", std: true},
 	{zone: "pkg/client", may: words}, // a user of the SDK gets no bus and no server
 	{zone: "pkg/tidy", std: true},
 	{zone: ".ci", std: true}, // looks at the platform from outside
@@ -46,14 +47,14 @@ var arrows = slices.Concat([]row{
 
 	{zone: "services/hourglass", may: slices.Concat(words, []string{
 		"services/collector", "services/executor", "services/gateway", "services/gateway/apitest", "services/simulator", "pkg/daemon", "pkg/bus",
-		"pkg/client/...", "pkg/metrics", "pkg/tracing",
+		"pkg/client/...", "pkg/metrics", "pkg/tracing", "pkg/failpoint",
 	})},
 }, service("collector"), service("executor"), service("gateway"), service("simulator"))
 
 // service is the rows of a service: what is inside sees pkg and its own inside, the root sees both, cmd sees the root.
 func service(name string) []row {
 	root := "services/" + name
-	pkg := slices.Concat(words, []string{"pkg/bus/...", "pkg/daemon", "pkg/metrics", "pkg/tracing"})
+	pkg := slices.Concat(words, []string{"pkg/bus/...", "pkg/daemon", "pkg/metrics", "pkg/tracing", "pkg/failpoint"})
 	return []row{
 		{zone: root, may: pkg},
 		{zone: root + "/internal", may: pkg},

@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/failpoint"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 	"github.com/hourglass-trading/hourglass/pkg/tracing"
 )
@@ -56,7 +57,9 @@ func (l *loop) store(ctx context.Context, id order.AccountID, a *owned, e *order
 	ctx, end := l.trace(ctx, a, e)
 	defer end()
 	began := time.Now()
+	failpoint.At(failpoint.BeforePublish)
 	seq, err = l.events.AppendEvent(ctx, id, e.ID, body, a.seq)
+	failpoint.At(failpoint.AfterPublish)
 	l.meters.appending.Observe(time.Since(began))
 	request := tracing.Request(ctx)
 	if err != nil {

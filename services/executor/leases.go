@@ -12,6 +12,7 @@ import (
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
+	"github.com/hourglass-trading/hourglass/pkg/failpoint"
 	"github.com/hourglass-trading/hourglass/services/executor/internal/lease"
 )
 
@@ -142,6 +143,7 @@ func (l *leases) beat(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
 	key, value := bus.ExecutorKey(l.id), []byte(daemon.Version())
+	failpoint.At(failpoint.BeforeBeat)
 	revision, err := l.write(ctx, key, value, l.revision)
 	if lostRace(err) { // the answer to the last one was lost, or we were held dead and forgotten
 		revision = 0
@@ -186,6 +188,7 @@ func (l *leases) carryOut(ctx context.Context) {
 		switch {
 		case err == nil:
 			l.table.Lease(m.Partition, owner, revision)
+			failpoint.At(failpoint.BetweenLeases)
 		case lostRace(err):
 			l.meters.leaseConflicts.Add(1)
 		default:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/failpoint"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/view"
 )
@@ -33,6 +34,7 @@ func (s *server) do(ctx context.Context, cmd *order.Command) (answer *view.Answe
 		// It may be in the log all the same. The client repeats it with the same id, or asks what became of it.
 		return nil, false, fmt.Errorf("%w: %w", bus.ErrUnavailable, err)
 	}
+	failpoint.At(failpoint.AfterCommand)
 	patience := time.NewTimer(answerTimeout)
 	defer patience.Stop()
 	select {

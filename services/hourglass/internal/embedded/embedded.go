@@ -21,6 +21,9 @@ import (
 type Config struct {
 	Dir    string // made if it is not there
 	Listen string // host:port for direct subscribers; empty: nobody but this process
+
+	MaxStore   int64 // bytes of the streams on disk, beyond which nothing is taken; 0: three quarters of what is free at the start
+	SyncLazily bool  // leave it to NATS when to write to the disk: for the test that shows what a power cut then takes
 }
 
 // The bounds of the server.
@@ -43,7 +46,7 @@ func Start(cfg Config, log *slog.Logger) (*server.Server, error) {
 	}
 	opts := &server.Options{
 		ServerName: "hourglass", DontListen: cfg.Listen == "", NoSigs: true, NoLog: true,
-		JetStream: true, StoreDir: filepath.Clean(cfg.Dir), SyncAlways: true, DisableJetStreamBanner: true,
+		JetStream: true, StoreDir: filepath.Clean(cfg.Dir), SyncAlways: !cfg.SyncLazily, JetStreamMaxStore: cfg.MaxStore, DisableJetStreamBanner: true,
 		JetStreamMaxMemory: maxMemory, MaxPayload: maxPayload, MaxConn: maxConns, MaxControlLine: maxControl,
 	}
 	if cfg.Listen != "" {
