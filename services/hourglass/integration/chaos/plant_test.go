@@ -132,7 +132,7 @@ func (r *proc) keep() {
 		}
 		r.deaths.Add(1)
 		fmt.Fprintln(r.log, "ended:", err)
-		time.Sleep(50 * time.Millisecond) // a process that cannot start must not be a busy loop
+		<-time.After(50 * time.Millisecond) // a process that cannot start must not be a busy loop
 	}
 }
 
