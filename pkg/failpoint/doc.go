@@ -9,6 +9,8 @@ package failpoint
 const (
 	BeforePublish = "before_publish" // an event is decided and not sent
 	AfterPublish  = "after_publish"  // it is stored, and its writer does not know what follows
+	BeforeBatch   = "before_batch"   // several events are decided and not sent
+	AfterBatch    = "after_batch"    // all or none of them are stored, and their writer does not know
 	BeforeBeat    = "before_beat"    // an executor is about to say that it lives
 	BetweenLeases = "between_leases" // it has taken or given a partition and has more to do
 	AfterCommand  = "after_command"  // a gateway has stored a command and has not heard what became of it

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/failpoint"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 	"github.com/hourglass-trading/hourglass/pkg/tracing"
 )
@@ -75,7 +76,9 @@ func (l *loop) storeAll(ctx context.Context, appends []bus.Append, events []orde
 		appends[i].Origin = tracing.OriginOf(below)
 	}
 	began := time.Now()
+	failpoint.At(failpoint.BeforeBatch)
 	sequences, err := l.events.AppendEvents(ctx, appends)
+	failpoint.At(failpoint.AfterBatch)
 	l.meters.appending.Observe(time.Since(began))
 	return sequences, err
 }

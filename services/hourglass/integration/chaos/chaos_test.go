@@ -72,7 +72,9 @@ func nextFailpoint(service string) string {
 	if service == "gateway" {
 		return fmt.Sprint(failpoint.AfterCommand, ":", 1+rand.IntN(20), ":kill")
 	}
-	names := []string{failpoint.BeforePublish, failpoint.AfterPublish, failpoint.BeforeBeat, failpoint.BetweenLeases}
+	names := []string{
+		failpoint.BeforePublish, failpoint.AfterPublish, failpoint.BeforeBatch, failpoint.AfterBatch, failpoint.BeforeBeat, failpoint.BetweenLeases,
+	}
 	what := "kill"
 	if rand.IntN(5) == 0 {
 		what = "stop"
