@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,23 @@ type Stored struct {
 // ErrOutcomeUnknown says that an append may or may not have been stored. The one way on is to read the account's events
 // after the last known sequence, apply what is there, and decide again; never to send the same bytes again.
 var ErrOutcomeUnknown = errors.New("the outcome of the append is unknown")
+
+// ErrFull says that the server has no space left for what should be stored: the limit of its store, or of the stream. Nothing
+// was stored. It works again once there is space.
+var ErrFull = errors.New("the store is full")
+
+// full are the codes by which the server says so: of its store as a whole (10023, 10047), of memory, and whatever a
+// stream's own files refuse: its limit or the disk.
+var full = []jetstream.ErrorCode{10023, 10028, 10047, 10077}
+
+// refusal marks an error of an append as ErrFull if that is what the server says.
+func refusal(err error) error {
+	var told *jetstream.APIError
+	if errors.As(err, &told) && slices.Contains(full, told.ErrorCode) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
+}
 
 // appendTimeout bounds an append: the server answers after its fsync, a few milliseconds as a rule.
 const appendTimeout = 5 * time.Second
@@ -65,7 +83,7 @@ func (c *Conn) AppendCommand(ctx context.Context, cmd *order.Command) (uint64, e
 	msg := &nats.Msg{Subject: CommandSubject(cmd.Account), Header: headerOf(ctx), Data: body}
 	ack, err := c.js.PublishMsg(ctx, msg, jetstream.WithMsgID(cmd.ID), jetstream.WithRetryAttempts(0))
 	if err != nil {
-		return 0, fmt.Errorf("append command: %w", err)
+		return 0, fmt.Errorf("append command: %w", refusal(err))
 	}
 	return ack.Sequence, nil
 }

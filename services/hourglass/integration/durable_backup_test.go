@@ -14,6 +14,7 @@ import (
 
 // TestABackupIsThePlatformAsItWas takes a backup while an order runs, loses everything, and goes on from the backup.
 func TestABackupIsThePlatformAsItWas(t *testing.T) {
+	t.Parallel()
 	found, saved := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backup")
 	nats := freeAddr(t)
 	p := up(t, "--data", t.TempDir(), "--nats-listen", nats)

@@ -99,6 +99,7 @@ var sentinels = []struct {
 	{auth.ErrTooManyKeys, http.StatusConflict, "too_many_api_keys", "the account has as many API keys as it may have; delete one", 0},
 	{auth.ErrNoKey, http.StatusNotFound, "unknown_api_key", "there is no such API key", 0},
 	{auth.ErrBusy, http.StatusTooManyRequests, "busy", "too many logins at once; try again", time.Second},
+	{bus.ErrFull, http.StatusServiceUnavailable, "store_full", "the store is full, nothing new is taken; what was acknowledged is safe", 10 * time.Second},
 	{auth.ErrStore, http.StatusServiceUnavailable, "unavailable", "the state is not reachable; try again", time.Second},
 	{bus.ErrUnavailable, http.StatusServiceUnavailable, "unavailable", "the state is not reachable; try again", time.Second},
 	{view.ErrTooMany, http.StatusServiceUnavailable, "too_many_markets", "too many different markets are looked at; try again", 30 * time.Second},

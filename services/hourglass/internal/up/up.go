@@ -32,6 +32,7 @@ type Options struct {
 	Symbols    []string `placeholder:"X,Y" help:"Symbols to collect from the start, such as BTC-USDT; others are collected when somebody wants them."`
 	Admin      string   `name:"simulator-admin" placeholder:"ADDR" help:"Address on which faults of the simulated exchanges are asked for (default: nowhere)."`
 	RateLimits string   `name:"rate-limits" enum:"on,off," default:"" placeholder:"on|off" help:"Count requests (default). Off is for load tests, and refused unless the platform listens on loopback."`
+	MaxStore   int64    `name:"max-store" placeholder:"MB" help:"Megabytes of events and commands on disk, beyond which new ones are refused (default: three quarters of what is free)."`
 	NATSListen string   `name:"nats-listen" placeholder:"ADDR" help:"Let direct NATS subscribers connect here (default: nobody)."`
 }
 
@@ -58,7 +59,7 @@ func Run(ctx context.Context, opt Options, getenv func(string) string, out io.Wr
 	if err != nil {
 		return fmt.Errorf("listen for clients: %w", err)
 	}
-	nats, err := embedded.Start(embedded.Config{Dir: datadir.NATS(opt.Data), Listen: opt.NATSListen}, log)
+	nats, err := embedded.Start(embedded.Config{Dir: datadir.NATS(opt.Data), Listen: opt.NATSListen, MaxStore: opt.MaxStore << 20}, log)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
