@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,12 @@ type Config struct {
 	Name      string                     // of this process, shown by the server
 	InProcess nats.InProcessConnProvider // a server in this process instead of URL
 	Replicas  int                        // of the streams; 0 means 1
+
+	// SeedFile holds the seed of this process's nkey, where the server has accounts (see accounts.conf). The streams are then
+	// the admin's to make. Empty: a server that lets everybody in, where whoever comes first makes them.
+	SeedFile string
+	// EventAPI is the prefix below which the event log's account is reached, where it is not the process's own.
+	EventAPI string
 }
 
 // Conn is a process's connection to the bus: two connections in fact, so that a flood of market data never stands before
@@ -31,7 +38,9 @@ type Conn struct {
 	market   *nats.Conn
 	orders   *nats.Conn
 	js       jetstream.JetStream
+	events   jetstream.JetStream // js, or another account's
 	replicas int
+	guest    bool // of a server with accounts: what others make is not ours to make
 	log      *slog.Logger
 	once     sync.Once
 	closed   chan struct{}
@@ -51,7 +60,7 @@ const (
 
 // Connect connects to the bus, trying again until ctx ends. It reconnects by itself for ever after.
 func Connect(ctx context.Context, cfg Config, log *slog.Logger) (*Conn, error) {
-	c := &Conn{replicas: max(cfg.Replicas, 1), log: log, closed: make(chan struct{})}
+	c := &Conn{replicas: max(cfg.Replicas, 1), guest: cfg.SeedFile != "", log: log, closed: make(chan struct{})}
 	var err error
 	if c.market, err = dial(ctx, cfg, "market", log, c.lost); err != nil {
 		return nil, err
@@ -60,12 +69,23 @@ func Connect(ctx context.Context, cfg Config, log *slog.Logger) (*Conn, error) {
 		c.market.Close()
 		return nil, err
 	}
-	if c.js, err = jetstream.New(c.orders); err != nil {
+	if err = c.openStreams(cfg.EventAPI); err != nil {
 		c.market.Close()
 		c.orders.Close()
 		return nil, fmt.Errorf("open jetstream: %w", err)
 	}
 	return c, nil
+}
+
+func (c *Conn) openStreams(eventAPI string) (err error) {
+	if c.js, err = jetstream.New(c.orders); err != nil {
+		return err
+	}
+	c.events = c.js
+	if eventAPI != "" {
+		c.events, err = jetstream.NewWithAPIPrefix(c.orders, eventAPI)
+	}
+	return err
 }
 
 func (c *Conn) lost() { c.once.Do(func() { close(c.closed) }) }
@@ -94,6 +114,14 @@ func dial(ctx context.Context, cfg Config, purpose string, log *slog.Logger, los
 	}
 	if cfg.InProcess != nil {
 		opts = append(opts, nats.InProcessServer(cfg.InProcess))
+	}
+	if cfg.SeedFile != "" {
+		key, err := nats.NkeyOptionFromSeed(cfg.SeedFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the key to the bus: %w", err)
+		}
+		// Answers come to an inbox that no other service may listen to.
+		opts = append(opts, key, nats.CustomInboxPrefix("_INBOX_"+cfg.Name))
 	}
 	for {
 		nc, err := nats.Connect(cfg.URL, opts...)
@@ -125,8 +153,23 @@ func (c *Conn) Close() {
 // Connected reports whether both connections stand right now.
 func (c *Conn) Connected() bool { return c.market.IsConnected() && c.orders.IsConnected() }
 
-// JetStream returns the interface to streams and buckets.
+// JetStream returns the interface to the streams and buckets of the process's account.
 func (c *Conn) JetStream() jetstream.JetStream { return c.js }
+
+// EventLog opens the event log, wherever it is reached.
+func (c *Conn) EventLog(ctx context.Context) (jetstream.Stream, error) {
+	return c.events.Stream(ctx, EventStream)
+}
+
+// API returns the prefix of the subjects on which JetStream is asked about a stream: another account's for some of the
+// admin's questions.
+func (c *Conn) API(stream string) string {
+	account := accountOf[strings.TrimPrefix(stream, "KV_")]
+	if !c.guest || account == "CORE" {
+		return strings.TrimSuffix(jetstream.DefaultAPIPrefix, ".")
+	}
+	return account + ".API"
+}
 
 // Orders returns the connection that carries commands, events and requests.
 func (c *Conn) Orders() *nats.Conn { return c.orders }

@@ -104,7 +104,7 @@ func (c *Conn) ReadPartitions(ctx context.Context, partitions []int, from uint64
 }
 
 func (c *Conn) readEvents(ctx context.Context, subjects []string, from uint64, handle func(Stored) error) error {
-	stream, err := c.js.Stream(ctx, EventStream)
+	stream, err := c.events.Stream(ctx, EventStream)
 	if err != nil {
 		return fmt.Errorf("read events: %w", err)
 	}
@@ -122,7 +122,7 @@ func (c *Conn) readEvents(ctx context.Context, subjects []string, from uint64, h
 	if last == 0 || last < from {
 		return nil
 	}
-	return c.follow(ctx, EventStream, subjects, from, func(m Stored) (bool, error) {
+	return c.follow(ctx, c.events, EventStream, subjects, from, func(m Stored) (bool, error) {
 		err := handle(m)
 		return m.Seq < last, err
 	})
@@ -140,7 +140,7 @@ func (c *Conn) LastEvent(ctx context.Context) (uint64, error) {
 // FollowEvents calls handle with the stored events of all accounts from the stream sequence from on, in order, as they
 // come, until ctx ends or handle fails.
 func (c *Conn) FollowEvents(ctx context.Context, from uint64, handle func(Stored) error) error {
-	return c.follow(ctx, EventStream, []string{AllEvents}, from, func(m Stored) (bool, error) { return true, handle(m) })
+	return c.follow(ctx, c.events, EventStream, []string{AllEvents}, from, func(m Stored) (bool, error) { return true, handle(m) })
 }
 
 // FollowCommands calls handle with the stored commands of all accounts from the stream sequence from on, in order, as
@@ -155,7 +155,7 @@ func (c *Conn) FollowPartitions(ctx context.Context, partitions []int, from uint
 }
 
 func (c *Conn) followCommands(ctx context.Context, subjects []string, from uint64, handle func(Stored) error) error {
-	return c.follow(ctx, CommandStream, subjects, from, func(m Stored) (bool, error) {
+	return c.follow(ctx, c.js, CommandStream, subjects, from, func(m Stored) (bool, error) {
 		c.commandsPending.Store(int64(m.behind))
 		return true, handle(m)
 	})
@@ -181,8 +181,8 @@ func (c *Conn) FirstCommand(ctx context.Context, partition int, from uint64) (ui
 
 // follow reads a stream with an ordered consumer while handle says so. The consumer heals itself after a restart of the
 // server: it notices a silence within a second, because the server owes it a heartbeat.
-func (c *Conn) follow(ctx context.Context, stream string, subjects []string, from uint64, handle func(Stored) (more bool, err error)) error {
-	consumer, err := c.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{
+func (c *Conn) follow(ctx context.Context, js jetstream.JetStream, stream string, subjects []string, from uint64, handle func(Stored) (more bool, err error)) error {
+	consumer, err := js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{
 		FilterSubjects: subjects,
 		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:    max(from, 1),
@@ -192,7 +192,7 @@ func (c *Conn) follow(ctx context.Context, stream string, subjects []string, fro
 	if err != nil {
 		return fmt.Errorf("read %s: %w", stream, err)
 	}
-	defer c.release(ctx, stream, consumer)
+	defer c.release(ctx, js, stream, consumer)
 	messages, err := consumer.Messages(jetstream.PullExpiry(2*time.Second), jetstream.PullHeartbeat(500*time.Millisecond))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", stream, err)
@@ -218,14 +218,14 @@ func (c *Conn) follow(ctx context.Context, stream string, subjects []string, fro
 
 // release deletes a consumer that has been read from. A server takes a thousand of them on a stream and refuses more, so
 // they must not be left to expire.
-func (c *Conn) release(ctx context.Context, stream string, consumer jetstream.Consumer) {
+func (c *Conn) release(ctx context.Context, js jetstream.JetStream, stream string, consumer jetstream.Consumer) {
 	info := consumer.CachedInfo()
 	if info == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	if err := c.js.DeleteConsumer(ctx, stream, info.Name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+	if err := js.DeleteConsumer(ctx, stream, info.Name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 		c.log.Debug("consumer left to expire", "stream", stream, "error", err)
 	}
 }

@@ -69,13 +69,17 @@ func Buckets(replicas int) []jetstream.KeyValueConfig {
 		durable(UserBucket, 1),
 		durable(SessionBucket, 1),
 		durable(APIKeyBucket, 1),
-		{Bucket: InterestBucket, History: 1, Storage: jetstream.MemoryStorage, Replicas: replicas, TTL: InterestTTL},
+		// On disk, though a wish is worth little: a bucket in memory would be gone when the server restarts.
+		{Bucket: InterestBucket, History: 1, Storage: jetstream.FileStorage, Replicas: replicas, TTL: InterestTTL},
 	}
 }
 
 // EnsureStreams creates the streams and buckets that are not there. Whichever service starts first does it; doing it again
-// changes nothing.
+// changes nothing. On a server with accounts the admin has made them (see Prepare), and it does nothing.
 func (c *Conn) EnsureStreams(ctx context.Context) error {
+	if c.guest {
+		return nil
+	}
 	for _, cfg := range Streams(c.replicas) {
 		if _, err := c.js.CreateOrUpdateStream(ctx, cfg); err != nil {
 			return fmt.Errorf("create stream %s: %w", cfg.Name, err)
@@ -110,13 +114,9 @@ func (c *Conn) ForgetLease(ctx context.Context, key string) error {
 	return nil
 }
 
-// Want makes or renews the wish for a book, for InterestTTL.
+// Want makes or renews the wish for a book, for InterestTTL. The bucket may be another account's, so it is not opened.
 func (c *Conn) Want(ctx context.Context, e market.Exchange, s market.Symbol) error {
-	kv, err := c.Bucket(ctx, InterestBucket)
-	if err != nil {
-		return err
-	}
-	if _, err := kv.Put(ctx, InterestKey(e, s), nil); err != nil {
+	if _, err := c.js.Publish(ctx, "$KV."+InterestBucket+"."+InterestKey(e, s), nil); err != nil {
 		return fmt.Errorf("want %s on %s: %w", s, e, err)
 	}
 	return nil

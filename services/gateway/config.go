@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -41,6 +43,13 @@ type Config struct {
 	Limits  Limits
 	Tracing tracing.Config
 	NATS    bus.Config
+	Direct  Direct
+}
+
+// Direct says how users subscribe to NATS themselves; without an address they do not.
+type Direct struct {
+	URLs       []string // told to users: nats:// or tls://, ws:// or wss://
+	IssuerFile string   // the key that the server believes about them
 }
 
 // Limits are how many requests are taken; zero fields have their defaults. An address is an IPv4 address or an IPv6 /64.
@@ -89,9 +98,14 @@ func ParseConfig(getenv func(string) string) (Config, error) {
 		Limits:        parseLimits(env),
 		NATS: bus.Config{
 			URL:      env.URL("HOURGLASS_NATS", "nats://127.0.0.1:4222", "nats", "tls"),
-			Name:     "gateway",
+			Name:     bus.Gateway,
+			SeedFile: env.String("HOURGLASS_NATS_SEED_FILE", ""),
 			Replicas: env.Int("HOURGLASS_REPLICAS", 1, 1, 5),
 		},
+	}
+	cfg.Direct = parseDirect(env)
+	if cfg.NATS.SeedFile != "" {
+		cfg.NATS.EventAPI = bus.CoreAPI
 	}
 	for _, name := range env.List("HOURGLASS_EXCHANGES", "binance", "kraken") {
 		e, err := market.ParseExchange(name)
@@ -112,6 +126,20 @@ func ParseConfig(getenv func(string) string) (Config, error) {
 		env.Fault("HOURGLASS_RATE_LIMITS", err)
 	}
 	return cfg, env.Err()
+}
+
+func parseDirect(env *daemon.Lookup) Direct {
+	d := Direct{URLs: env.List("HOURGLASS_NATS_DIRECT"), IssuerFile: env.String("HOURGLASS_NATS_ISSUER_FILE", "")}
+	for _, text := range d.URLs {
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
+			env.Fault("HOURGLASS_NATS_DIRECT", errors.New("not addresses of the form nats|tls|ws|wss://host"))
+		}
+	}
+	if len(d.URLs) > 0 && d.IssuerFile == "" {
+		env.Fault("HOURGLASS_NATS_ISSUER_FILE", errors.New("needed with HOURGLASS_NATS_DIRECT"))
+	}
+	return d
 }
 
 // checkLimits refuses to serve the world without limits.

@@ -22,6 +22,7 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/metrics"
 	"github.com/hourglass-trading/hourglass/pkg/tracing"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/auth"
+	"github.com/hourglass-trading/hourglass/services/gateway/internal/direct"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/rest"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/stream"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/view"
@@ -60,6 +61,14 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 		return errors.Join(err, listener.Close())
 	}
 	defer stop()
+	door, err := openDoor(cfg.Direct, conn, parts.Auth, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	parts.Auth.OnRevoke(func(session string) {
+		hub.Revoke(session)
+		door.Revoke(session)
+	})
 	handler, err := rest.New(parts)
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -82,6 +91,7 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	edge.Go("http server", func(context.Context) error { return serve(srv, accept(listener, cfg)) })
 	edge.Go("http server's end", func(ctx context.Context) error { return stopServer(ctx, srv) })
 	edge.Go("streams", hub.Run)
+	edge.Go("direct subscribers", door.Run)
 	edge.Go("health", func(ctx context.Context) error {
 		return daemon.ListenAndServe(ctx, cfg.HealthListen, reg.Pages(health.Handler()))
 	})
@@ -152,16 +162,23 @@ func assemble(ctx context.Context, cfg Config, conn *bus.Conn, by watch, log *sl
 	parts = rest.Parts{
 		Bus: conn, Auth: auth.New(users, sessions, apiKeys, keys, cmp.Or(cfg.AccessLife, auth.DefaultAccessLife), log), Catalog: view.NewCatalog(conn, cfg.Exchanges),
 		Market: view.NewMarket(conn, log), Statuses: statuses, Accounts: view.NewAccounts(conn, log),
-		Ready:   func(ctx context.Context) map[string]string { return ready(ctx, conn, statuses) },
-		Limits:  limits.ofRest(),
+		Ready:  func(ctx context.Context) map[string]string { return ready(ctx, conn, statuses) },
+		Limits: limits.ofRest(), Direct: cfg.Direct.URLs,
 		Proxies: cfg.TrustedProxies, Pages: web.FS(), Kind: cfg.Market, Version: cfg.Version, Metrics: rest.NewMetrics(by.metrics), Tracer: by.tracer, Log: log,
 	}
 	hub = stream.NewHub(stream.Config{Public: cfg.PublicStreams, Market: cfg.Market, Version: cfg.Version, Limits: limits.Streams, Metrics: stream.NewMetrics(by.metrics), Tracer: by.tracer},
 		parts.Auth, parts.Catalog, parts.Market, parts.Accounts, log)
 	parts.Stream, parts.Events, parts.Streams = hub, hub.Events, stream.Document()
-	parts.Auth.OnRevoke(hub.Revoke)
 	hub.Observe(by.metrics)
 	return parts, hub, stop, nil
+}
+
+// openDoor opens NATS to users where there is an address to tell them; else the door stays shut.
+func openDoor(cfg Direct, conn *bus.Conn, users *auth.Service, log *slog.Logger) (*direct.Door, error) {
+	if len(cfg.URLs) == 0 {
+		return nil, nil
+	}
+	return direct.NewDoor(cfg.IssuerFile, conn.Orders(), users, log)
 }
 
 // ready says what works. The words are for anybody: no host, no error text of ours.
@@ -172,7 +189,7 @@ func ready(ctx context.Context, conn *bus.Conn, statuses *view.Statuses) map[str
 	}
 	within, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	if _, err := conn.JetStream().Stream(within, bus.EventStream); err != nil {
+	if _, err := conn.EventLog(within); err != nil {
 		checks["state"] = "the event log does not answer"
 	}
 	if statuses.Live(time.Now()) == 0 {

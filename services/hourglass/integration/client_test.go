@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/client"
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
 	"github.com/hourglass-trading/hourglass/pkg/market"
@@ -59,6 +60,7 @@ func gateway(t *testing.T, nats, data, listen string) (stop func()) {
 	var log bytes.Buffer
 	cmd.Stderr = &log
 	cmd.Env = append(os.Environ(), "HOURGLASS_NATS=nats://"+nats, "HOURGLASS_LISTEN="+listen, "HOURGLASS_MARKET=sim",
+		"HOURGLASS_NATS_SEED_FILE="+filepath.Join(data, "nats-keys", bus.Gateway, bus.SeedFile),
 		"HOURGLASS_KEY_DIR="+filepath.Join(data, "keys"), "HOURGLASS_RATE_LIMITS=off", "HOURGLASS_HEALTH_LISTEN=127.0.0.1:0")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

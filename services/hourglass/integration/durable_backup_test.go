@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 )
 
@@ -17,7 +18,8 @@ func TestABackupIsThePlatformAsItWas(t *testing.T) {
 	t.Parallel()
 	found, saved := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backup")
 	nats := freeAddr(t)
-	p := up(t, "--data", t.TempDir(), "--nats-listen", nats)
+	data := t.TempDir()
+	p := up(t, "--data", data, "--nats-listen", nats)
 	u := p.signUp("ann")
 	u.place("done", "BTC-USDT", "buy", "0.5", 3, 1, nil)
 	p.await("end of the order", 30*time.Second, func() bool { return u.order("done").Status.Ended() })
@@ -25,8 +27,9 @@ func TestABackupIsThePlatformAsItWas(t *testing.T) {
 	u.place("running", "BTC-USDT", "sell", "1", 600, 1, nil)
 	p.await("first fill", 30*time.Second, func() bool { return !u.order("running").FilledQuantity.IsZero() })
 	filled := u.order("running").FilledQuantity
-	hourglass(t, "audit", "--nats", "nats://"+nats)
-	hourglass(t, "backup", "--nats", "nats://"+nats, saved)
+	seed := filepath.Join(data, "nats-keys", bus.Admin, bus.SeedFile)
+	hourglass(t, "audit", "--nats", "nats://"+nats, "--nats-seed", seed)
+	hourglass(t, "backup", "--nats", "nats://"+nats, "--nats-seed", seed, saved)
 	p.kill()
 	hourglass(t, "restore", saved, "--data", found)
 

@@ -25,7 +25,7 @@ func TestTheExamplesRun(t *testing.T) {
 	t.Parallel()
 	nats := freeAddr(t)
 	p := up(t, "--market", "sim", "--data", t.TempDir(), "--nats-listen", nats)
-	env := append(os.Environ(), "HOURGLASS_URL="+p.url, "NATS_URL=nats://"+nats)
+	env := append(os.Environ(), "HOURGLASS_URL="+p.url)
 	filled := `(?m)^filled: 0\.2 BTC at [0-9.]+ USDT$`
 	tests := map[string]struct {
 		command func(t *testing.T) []string

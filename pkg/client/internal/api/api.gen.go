@@ -153,6 +153,9 @@ type MaybeMoney = any
 // Money An exact decimal.
 type Money = any
 
+// NATSCredentials defines model for NATSCredentials.
+type NATSCredentials = any
+
 // NativeNames The exchanges' own spellings, by exchange.
 type NativeNames = any
 
@@ -533,6 +536,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /logout (the `Logout` operationId).
 	Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateNATSCredentials A token with which to subscribe to NATS directly
+	//
+	// For `nats sub` and any NATS client: connect to one of `urls` with `token` as the connection's token (or password), and
+	// subscribe to market data and to the account's own events; nothing can be published. The server closes the connection
+	// at `expires_at`, and at once when the session ends; ask for another token before. Where the operator has not opened
+	// NATS to users the answer is 404 `direct_nats_off`.
+	//
+	// Corresponds with POST /nats/credentials (the `CreateNATSCredentials` operationId).
+	CreateNATSCredentials(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetOrderbook The current book of an exchange, or of `all`
 	//
@@ -934,6 +947,26 @@ func (c *Client) Login(ctx context.Context, body LoginJSONRequestBody, reqEditor
 // Corresponds with POST /logout (the `Logout` operationId).
 func (c *Client) Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewLogoutRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateNATSCredentials A token with which to subscribe to NATS directly
+//
+// For `nats sub` and any NATS client: connect to one of `urls` with `token` as the connection's token (or password), and
+// subscribe to market data and to the account's own events; nothing can be published. The server closes the connection
+// at `expires_at`, and at once when the session ends; ask for another token before. Where the operator has not opened
+// NATS to users the answer is 404 `direct_nats_off`.
+//
+// Corresponds with POST /nats/credentials (the `CreateNATSCredentials` operationId).
+func (c *Client) CreateNATSCredentials(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateNATSCredentialsRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -1884,6 +1917,33 @@ func NewLogoutRequest(server string) (*http.Request, error) {
 	}
 
 	operationPath := fmt.Sprintf("/logout")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateNATSCredentialsRequest constructs an http.Request for the CreateNATSCredentials method
+func NewCreateNATSCredentialsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/nats/credentials")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -2933,6 +2993,18 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /logout (the `Logout` operationId).
 	LogoutWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*LogoutResponse, error)
 
+	// CreateNATSCredentialsWithResponse A token with which to subscribe to NATS directly
+	//
+	// For `nats sub` and any NATS client: connect to one of `urls` with `token` as the connection's token (or password), and
+	// subscribe to market data and to the account's own events; nothing can be published. The server closes the connection
+	// at `expires_at`, and at once when the session ends; ask for another token before. Where the operator has not opened
+	// NATS to users the answer is 404 `direct_nats_off`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /nats/credentials (the `CreateNATSCredentials` operationId).
+	CreateNATSCredentialsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*CreateNATSCredentialsResponse, error)
+
 	// GetOrderbookWithResponse The current book of an exchange, or of `all`
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -3808,6 +3880,61 @@ func (r LogoutResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r LogoutResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateNATSCredentialsResponseDefaultHeaders the declared response headers of an HTTP default response for CreateNATSCredentials
+type CreateNATSCredentialsResponseDefaultHeaders struct {
+	RetryAfter *string
+}
+
+type CreateNATSCredentialsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NATSCredentials
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *CreateNATSCredentialsResponseDefaultHeaders
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateNATSCredentialsResponse) GetJSON201() *NATSCredentials {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateNATSCredentialsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateNATSCredentialsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateNATSCredentialsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateNATSCredentialsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateNATSCredentialsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5149,6 +5276,24 @@ func (c *ClientWithResponses) LogoutWithResponse(ctx context.Context, reqEditors
 	return ParseLogoutResponse(rsp)
 }
 
+// CreateNATSCredentialsWithResponse A token with which to subscribe to NATS directly
+//
+// For `nats sub` and any NATS client: connect to one of `urls` with `token` as the connection's token (or password), and
+// subscribe to market data and to the account's own events; nothing can be published. The server closes the connection
+// at `expires_at`, and at once when the session ends; ask for another token before. Where the operator has not opened
+// NATS to users the answer is 404 `direct_nats_off`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /nats/credentials (the `CreateNATSCredentials` operationId).
+func (c *ClientWithResponses) CreateNATSCredentialsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*CreateNATSCredentialsResponse, error) {
+	rsp, err := c.CreateNATSCredentials(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateNATSCredentialsResponse(rsp)
+}
+
 // GetOrderbookWithResponse The current book of an exchange, or of `all`
 //
 // Returns a wrapper object for the known response body format(s).
@@ -6052,6 +6197,52 @@ func ParseLogoutResponse(rsp *http.Response) (*LogoutResponse, error) {
 	switch {
 	case true:
 		var headers LogoutResponseDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateNATSCredentialsResponse parses an HTTP response from a CreateNATSCredentialsWithResponse call
+func ParseCreateNATSCredentialsResponse(rsp *http.Response) (*CreateNATSCredentialsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateNATSCredentialsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NATSCredentials
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers CreateNATSCredentialsResponseDefaultHeaders
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

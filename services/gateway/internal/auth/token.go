@@ -17,13 +17,19 @@ import (
 
 // What our access tokens say, and the bounds of what we look at.
 const (
-	accessType = "at+jwt" // RFC 9068; a token of any other kind is never an access token
-	issuer     = "hourglass"
-	audience   = "hourglass-api"
+	issuer = "hourglass"
 	// sessionScopes are those of a user who has logged in.
 	sessionScopes = string(Read + " " + Trade + " " + Manage)
 	leeway        = 5 * time.Second // between the clocks of several gateways
 	maxToken      = 4 << 10         // bytes; ours have about 450
+)
+
+// kind keeps tokens for one use from being taken for another: it stands in the header and in the audience.
+type kind struct{ typ, audience string }
+
+var (
+	accessKind = kind{"at+jwt", "hourglass-api"} // RFC 9068
+	natsKind   = kind{"nats+jwt", "hourglass-nats"}
 )
 
 // claims is typed, so that a subject which is no text is refused.
@@ -34,18 +40,22 @@ type claims struct {
 }
 
 func (s *Service) sign(account order.AccountID, session string) (string, error) {
-	now, keys := s.now(), s.keys.now()
+	return s.signAs(accessKind, account, session, sessionScopes, s.now().Add(s.accessLife))
+}
+
+func (s *Service) signAs(k kind, account order.AccountID, session, scope string, end time.Time) (string, error) {
+	keys := s.keys.now()
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: issuer, Audience: jwt.ClaimStrings{audience}, Subject: string(account), ID: newID(),
-			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(s.accessLife)),
+			Issuer: issuer, Audience: jwt.ClaimStrings{k.audience}, Subject: string(account), ID: newID(),
+			IssuedAt: jwt.NewNumericDate(s.now()), ExpiresAt: jwt.NewNumericDate(end),
 		},
-		Session: session, Scope: sessionScopes,
+		Session: session, Scope: scope,
 	})
-	token.Header["typ"], token.Header["kid"] = accessType, keys.current
+	token.Header["typ"], token.Header["kid"] = k.typ, keys.current
 	signed, err := token.SignedString(keys.private)
 	if err != nil {
-		return "", fmt.Errorf("sign the access token: %w", err)
+		return "", fmt.Errorf("sign the token: %w", err)
 	}
 	return signed, nil
 }
@@ -74,13 +84,22 @@ func (s *Service) verifyAccess(token string) (Identity, error) {
 		}
 		return id, nil
 	}
+	id, err := s.parse(accessKind, token)
+	if err == nil {
+		s.verified.put(token, id)
+	}
+	return id, err
+}
+
+// parse checks a token of a kind by itself: it may have been revoked since.
+func (s *Service) parse(k kind, token string) (Identity, error) {
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
-		jwt.WithIssuer(issuer), jwt.WithAudience(audience),
+		jwt.WithIssuer(issuer), jwt.WithAudience(k.audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
 		jwt.WithStrictDecoding(), jwt.WithTimeFunc(s.now))
 	var c claims
-	_, err := parser.ParseWithClaims(token, &c, s.key)
+	_, err := parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) { return s.key(k, t) })
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenSignatureInvalid):
 		return Identity{}, ErrExpired
@@ -95,7 +114,6 @@ func (s *Service) verifyAccess(token string) (Identity, error) {
 	for scope := range strings.FieldsSeq(c.Scope) {
 		id.Scopes = append(id.Scopes, Scope(scope))
 	}
-	s.verified.put(token, id)
 	return id, nil
 }
 
@@ -103,7 +121,7 @@ func (s *Service) verifyAccess(token string) (Identity, error) {
 // it demands would not be done (RFC 7515 §4.1.11); jku, jwk and x5u, because keys come from nowhere but our own files.
 var headers = []string{"alg", "kid", "typ"}
 
-func (s *Service) key(t *jwt.Token) (any, error) {
+func (s *Service) key(k kind, t *jwt.Token) (any, error) {
 	for name := range t.Header {
 		if !slices.Contains(headers, name) {
 			return nil, fmt.Errorf("header %.40q is not allowed", name)
@@ -115,8 +133,8 @@ func (s *Service) key(t *jwt.Token) (any, error) {
 		s.rereadKeys(rereadSoonest)
 		public, ok = s.keys.now().public[kid]
 	}
-	if typ, _ := t.Header["typ"].(string); typ != accessType || !ok {
-		return nil, errors.New("not an access token under a key of ours")
+	if typ, _ := t.Header["typ"].(string); typ != k.typ || !ok {
+		return nil, errors.New("not a token of this kind under a key of ours")
 	}
 	return public, nil
 }

@@ -179,6 +179,9 @@ type MaybeMoney = *decimal.Decimal
 // Money An exact decimal.
 type Money = decimal.Decimal
 
+// NATSCredentials defines model for NATSCredentials.
+type NATSCredentials = natsCredentials
+
 // NativeNames The exchanges' own spellings, by exchange.
 type NativeNames map[string]string
 
@@ -435,6 +438,9 @@ type ServerInterface interface {
 	// Logout End the session; its tokens are void and its connections are closed within a second
 	// (POST /logout)
 	Logout(ctx echo.Context) error
+	// CreateNATSCredentials A token with which to subscribe to NATS directly
+	// (POST /nats/credentials)
+	CreateNATSCredentials(ctx echo.Context) error
 	// GetOrderbook The current book of an exchange, or of `all`
 	// (GET /orderbook/{exchange}/{symbol})
 	GetOrderbook(ctx echo.Context, exchange Exchange, symbol Symbol, params GetOrderbookParams) error
@@ -707,6 +713,15 @@ func (w *ServerInterfaceWrapper) Logout(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.Logout(ctx)
+	return err
+}
+
+// CreateNATSCredentials converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateNATSCredentials(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateNATSCredentials(ctx)
 	return err
 }
 
@@ -1140,6 +1155,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/api-keys", wrapper.CreateAPIKey, options.OperationMiddlewares["createAPIKey"]...)
 	router.DELETE(options.BaseURL+"/api-keys/:key_id", wrapper.DeleteAPIKey, options.OperationMiddlewares["deleteAPIKey"]...)
 	router.POST(options.BaseURL+"/ws/ticket", wrapper.CreateTicket, options.OperationMiddlewares["createTicket"]...)
+	router.POST(options.BaseURL+"/nats/credentials", wrapper.CreateNATSCredentials, options.OperationMiddlewares["createNATSCredentials"]...)
 	router.POST(options.BaseURL+"/deposit", wrapper.Deposit, options.OperationMiddlewares["deposit"]...)
 	router.GET(options.BaseURL+"/balance", wrapper.GetBalance, options.OperationMiddlewares["getBalance"]...)
 	router.POST(options.BaseURL+"/orders/twap", wrapper.CreateTWAP, options.OperationMiddlewares["createTWAP"]...)
@@ -1700,6 +1716,48 @@ type LogoutdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response LogoutdefaultApplicationProblemPlusJSONResponse) VisitLogoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNATSCredentialsRequestObject struct {
+}
+
+type CreateNATSCredentialsResponseObject interface {
+	VisitCreateNATSCredentialsResponse(w http.ResponseWriter) error
+}
+
+type CreateNATSCredentials201JSONResponse NATSCredentials
+
+func (response CreateNATSCredentials201JSONResponse) VisitCreateNATSCredentialsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNATSCredentialsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ProblemResponseHeaders
+	StatusCode int
+}
+
+func (response CreateNATSCredentialsdefaultApplicationProblemPlusJSONResponse) VisitCreateNATSCredentialsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2793,6 +2851,9 @@ type StrictServerInterface interface {
 	// Logout End the session; its tokens are void and its connections are closed within a second
 	// (POST /logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
+	// CreateNATSCredentials A token with which to subscribe to NATS directly
+	// (POST /nats/credentials)
+	CreateNATSCredentials(ctx context.Context, request CreateNATSCredentialsRequestObject) (CreateNATSCredentialsResponseObject, error)
 	// GetOrderbook The current book of an exchange, or of `all`
 	// (GET /orderbook/{exchange}/{symbol})
 	GetOrderbook(ctx context.Context, request GetOrderbookRequestObject) (GetOrderbookResponseObject, error)
@@ -3236,6 +3297,29 @@ func (sh *strictHandler) Logout(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(LogoutResponseObject); ok {
 		return validResponse.VisitLogoutResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateNATSCredentials operation middleware
+func (sh *strictHandler) CreateNATSCredentials(ctx echo.Context) error {
+	var request CreateNATSCredentialsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateNATSCredentials(ctx.Request().Context(), request.(CreateNATSCredentialsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateNATSCredentials")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateNATSCredentialsResponseObject); ok {
+		return validResponse.VisitCreateNATSCredentialsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

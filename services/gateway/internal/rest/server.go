@@ -43,6 +43,7 @@ type Parts struct {
 	Pages   fs.FS                                   // the dashboard as it was built; nil or without an index: a page says so
 	Ready   func(context.Context) map[string]string // what works ("ok") and what does not
 	Limits  Limits
+	Direct  []string       // where users subscribe to NATS; empty: nowhere
 	Proxies []netip.Prefix // whose X-Forwarded-For is believed
 	Kind    string         // live, sim or replay
 	Version string

@@ -43,6 +43,14 @@ type ticketAnswer struct {
 	ExpiresIn int    `json:"expires_in"`
 }
 
+type natsCredentials struct {
+	Token     string    `json:"token"`
+	ExpiresIn int       `json:"expires_in"`
+	ExpiresAt time.Time `json:"expires_at"`
+	URLs      []string  `json:"urls"`
+	Subjects  []string  `json:"subjects"`
+}
+
 // GetKeys tells the public keys, so that others can check our tokens.
 func (s *server) GetKeys(context.Context, GetKeysRequestObject) (GetKeysResponseObject, error) {
 	return GetKeys200JSONResponse{Keys: s.Auth.PublicKeys()}, nil

@@ -18,6 +18,7 @@ var ErrViolated = errors.New("the events break a promise")
 type Command struct {
 	Data string `xor:"where" required:"" placeholder:"DIR" type:"existingdir" help:"The data folder of a platform that is stopped."`
 	NATS string `xor:"where" required:"" name:"nats" placeholder:"URL" help:"The NATS server of a platform that runs."`
+	Seed string `name:"nats-seed" env:"HOURGLASS_NATS_SEED_FILE" placeholder:"FILE" type:"existingfile" help:"The admin's key to it (nats-keys/admin/nats.nk of the data folder), where it asks for one."`
 }
 
 // Help implements kong.HelpProvider.
@@ -38,7 +39,7 @@ func (c *Command) Run(app *cli.App) error {
 		result, err := Data(ctx, c.Data, log)
 		return errors.Join(err, tell(app, &result, err))
 	}
-	conn, err := bus.Connect(ctx, bus.Config{URL: c.NATS, Name: "audit"}, log)
+	conn, err := bus.Connect(ctx, bus.Config{URL: c.NATS, Name: bus.Admin, SeedFile: c.Seed}, log)
 	if err != nil {
 		return err
 	}

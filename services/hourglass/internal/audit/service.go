@@ -15,6 +15,7 @@ const service = "auditor"
 // ServiceOptions are the flags of `hourglass auditor`.
 type ServiceOptions struct {
 	NATS   string `name:"nats" env:"HOURGLASS_NATS" default:"nats://127.0.0.1:4222" placeholder:"URL" help:"The NATS server of the platform (${env})."`
+	Seed   string `name:"nats-seed" env:"HOURGLASS_NATS_SEED_FILE" placeholder:"FILE" type:"existingfile" help:"The admin's key to it (${env}), where it asks for one."`
 	Listen string `name:"health-listen" env:"HOURGLASS_HEALTH_LISTEN" default:"127.0.0.1:8081" placeholder:"ADDR" help:"Internal address of /readyz, which fails once a promise is broken (${env})."`
 }
 
@@ -25,7 +26,7 @@ func (ServiceOptions) Help() string {
 
 // Serve watches the events of a platform until ctx ends, and tells on an internal listener how they are.
 func Serve(ctx context.Context, opt ServiceOptions, log *slog.Logger) error {
-	conn, err := bus.Connect(ctx, bus.Config{URL: opt.NATS, Name: service}, log)
+	conn, err := bus.Connect(ctx, bus.Config{URL: opt.NATS, Name: bus.Admin, SeedFile: opt.Seed}, log)
 	if err != nil {
 		return err
 	}

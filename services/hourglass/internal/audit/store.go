@@ -26,7 +26,7 @@ const silence = 10 * time.Second
 
 // Bus audits the events that a running server holds, up to the last that was there when it began.
 func Bus(ctx context.Context, conn *bus.Conn) (Result, error) {
-	stream, err := conn.JetStream().Stream(ctx, bus.EventStream)
+	stream, err := conn.EventLog(ctx)
 	if err != nil {
 		return Result{}, fmt.Errorf("%w: open the events: %w", ErrStore, err)
 	}

@@ -101,7 +101,7 @@ func fill(ctx context.Context, dir string, m *manifest, store string, log *slog.
 // into restores all streams of a backup by way of conn and audits them.
 func into(ctx context.Context, conn *bus.Conn, dir string, m *manifest) (result audit.Result, err error) {
 	for i := range m.Streams {
-		if err := load(ctx, conn.Orders(), dir, &m.Streams[i]); err != nil {
+		if err := load(ctx, conn, dir, &m.Streams[i]); err != nil {
 			return result, err
 		}
 	}

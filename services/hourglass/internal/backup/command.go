@@ -21,6 +21,7 @@ type SaveCommand struct {
 	To   string `arg:"" type:"path" help:"The folder to make; it must not be there yet."`
 	Data string `xor:"where" required:"" placeholder:"DIR" type:"existingdir" help:"The data folder of a platform that is stopped."`
 	NATS string `xor:"where" required:"" name:"nats" placeholder:"URL" help:"The NATS server of a platform that runs."`
+	Seed string `name:"nats-seed" env:"HOURGLASS_NATS_SEED_FILE" placeholder:"FILE" type:"existingfile" help:"The admin's key to it (nats-keys/admin/nats.nk of the data folder), where it asks for one."`
 }
 
 // Help implements kong.HelpProvider.
@@ -37,7 +38,7 @@ Examples:
 // Run writes a backup.
 func (c *SaveCommand) Run(app *cli.App) (err error) {
 	ctx, log := app.Context(), slog.New(slog.DiscardHandler)
-	cfg := bus.Config{URL: c.NATS, Name: "backup"}
+	cfg := bus.Config{URL: c.NATS, Name: bus.Admin, SeedFile: c.Seed}
 	if c.Data != "" {
 		unlock, err := datadir.Lock(c.Data)
 		if err != nil {
@@ -52,7 +53,7 @@ func (c *SaveCommand) Run(app *cli.App) (err error) {
 			return err
 		}
 		defer embedded.Stop(nats)
-		cfg.InProcess = nats
+		cfg.InProcess, cfg.SeedFile = nats, "" // a store is opened without accounts
 	}
 	conn, err := bus.Connect(ctx, cfg, log)
 	if err != nil {
@@ -68,6 +69,7 @@ type RestoreCommand struct {
 	From string `arg:"" type:"existingdir" help:"The folder that backup made."`
 	Data string `xor:"where" required:"" placeholder:"DIR" type:"path" help:"The data folder to make; it must hold no state yet."`
 	NATS string `xor:"where" required:"" name:"nats" placeholder:"URL" help:"A NATS server that has no streams yet."`
+	Seed string `name:"nats-seed" env:"HOURGLASS_NATS_SEED_FILE" placeholder:"FILE" type:"existingfile" help:"The admin's key to it (nats-keys/admin/nats.nk of the data folder), where it asks for one."`
 }
 
 // Help implements kong.HelpProvider.
@@ -92,7 +94,7 @@ func (c *RestoreCommand) Run(app *cli.App) error {
 }
 
 func (c *RestoreCommand) toServer(ctx context.Context, app *cli.App, log *slog.Logger) error {
-	conn, err := bus.Connect(ctx, bus.Config{URL: c.NATS, Name: "restore"}, log)
+	conn, err := bus.Connect(ctx, bus.Config{URL: c.NATS, Name: bus.Admin, SeedFile: c.Seed}, log)
 	if err != nil {
 		return err
 	}

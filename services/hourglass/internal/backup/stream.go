@@ -46,7 +46,7 @@ func save(ctx context.Context, conn *bus.Conn, stream, dir string) (saved, error
 		Config json.RawMessage `json:"config"`
 		State  json.RawMessage `json:"state"`
 	}
-	err = ask(ctx, nc, "$JS.API.STREAM.SNAPSHOT."+stream, map[string]any{
+	err = ask(ctx, nc, conn.API(stream)+".STREAM.SNAPSHOT."+stream, map[string]any{
 		"deliver_subject": inbox, "no_consumers": true, "chunk_size": chunkBytes, "jsck": true,
 	}, &told)
 	if err == nil && told.Error != nil {
@@ -95,17 +95,18 @@ func receive(ctx context.Context, chunks *nats.Subscription, w io.Writer) (n int
 }
 
 // load gives a stream back to a server that has none of its name.
-func load(ctx context.Context, nc *nats.Conn, dir string, s *saved) error {
+func load(ctx context.Context, conn *bus.Conn, dir string, s *saved) error {
 	f, err := os.Open(filepath.Join(dir, s.File))
 	if err != nil {
 		return fmt.Errorf("restore %s: %w", s.Name, err)
 	}
 	defer f.Close()
+	nc := conn.Orders()
 	var told struct {
 		Error   *apiError `json:"error"`
 		Deliver string    `json:"deliver_subject"`
 	}
-	err = ask(ctx, nc, "$JS.API.STREAM.RESTORE."+s.Name, map[string]any{"config": s.Config, "state": s.State}, &told)
+	err = ask(ctx, nc, conn.API(s.Name)+".STREAM.RESTORE."+s.Name, map[string]any{"config": s.Config, "state": s.State}, &told)
 	if err == nil && told.Error != nil {
 		err = fmt.Errorf("%s (%d)", told.Error.Description, told.Error.Code)
 	}

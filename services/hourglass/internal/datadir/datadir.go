@@ -21,6 +21,9 @@ func NATS(dir string) string { return filepath.Join(dir, "nats") }
 // Keys is where a data folder keeps the keys that tokens are signed with.
 func Keys(dir string) string { return filepath.Join(dir, "keys") }
 
+// NATSKeys is where a data folder keeps the services' keys to NATS, made by bus.MakeKeys.
+func NATSKeys(dir string) string { return filepath.Join(dir, "nats-keys") }
+
 // Lock makes the folder if it is not there and keeps a second process off it for as long as this one lives, however it
 // ends. It fails with ErrInUse.
 func Lock(dir string) (unlock func(), err error) {

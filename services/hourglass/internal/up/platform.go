@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"strings"
+
+	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
@@ -14,6 +17,7 @@ import (
 	"github.com/hourglass-trading/hourglass/services/gateway"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/audit"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/datadir"
+	"github.com/hourglass-trading/hourglass/services/hourglass/internal/embedded"
 	"github.com/hourglass-trading/hourglass/services/simulator"
 )
 
@@ -24,7 +28,8 @@ var startSymbols = []string{"BTC-USDT", "ETH-USDT", "BTC-USD", "ETH-USD"}
 type platform struct {
 	opt   Options
 	log   *slog.Logger
-	bus   bus.Config
+	nats  *server.Server
+	keys  string // folder of the services' keys to it
 	conns []*bus.Conn
 }
 
@@ -94,15 +99,15 @@ func (p *platform) startSimulator(ctx context.Context, g *daemon.Group, kind, di
 }
 
 func (p *platform) startServices(ctx context.Context, g *daemon.Group, ln net.Listener, getenv func(string) string) error {
-	collecting, err := collector.ParseConfig(getenv)
+	collecting, err := collector.ParseConfig(p.identified(bus.Collector, getenv))
 	if err != nil {
 		return err
 	}
-	executing, err := executor.ParseConfig(getenv)
+	executing, err := executor.ParseConfig(p.identified(bus.Executor, getenv))
 	if err != nil {
 		return err
 	}
-	serving, err := gateway.ParseConfig(getenv)
+	serving, err := gateway.ParseConfig(p.identified(bus.Gateway, getenv))
 	if err != nil {
 		return err
 	}
@@ -110,42 +115,62 @@ func (p *platform) startServices(ctx context.Context, g *daemon.Group, ln net.Li
 	// One process, one page of health: the gateway's for everybody.
 	collecting.HealthListen, executing.HealthListen, serving.HealthListen = "", "", ""
 	services := []struct {
-		name string
-		run  func(context.Context, *bus.Conn, *slog.Logger) error
+		bus bus.Config
+		run func(context.Context, *bus.Conn, *slog.Logger) error
 	}{
-		{"collector", func(ctx context.Context, c *bus.Conn, log *slog.Logger) error {
+		{collecting.Bus, func(ctx context.Context, c *bus.Conn, log *slog.Logger) error {
 			return collector.Run(ctx, collecting, c, log)
 		}},
-		{"executor", func(ctx context.Context, c *bus.Conn, log *slog.Logger) error {
+		{executing.Bus, func(ctx context.Context, c *bus.Conn, log *slog.Logger) error {
 			return executor.Run(ctx, executing, c, log)
 		}},
-		{"gateway", func(ctx context.Context, c *bus.Conn, log *slog.Logger) error {
+		{serving.NATS, func(ctx context.Context, c *bus.Conn, log *slog.Logger) error {
 			return gateway.Run(ctx, serving, c, log)
 		}},
 	}
 	for _, s := range services {
-		cfg, log := p.bus, p.log.With("service", s.name)
-		cfg.Name = s.name
+		cfg, log := s.bus, p.log.With("service", s.bus.Name)
+		cfg.InProcess = p.nats
 		conn, err := bus.Connect(ctx, cfg, log)
 		if err != nil {
 			return err
 		}
 		p.conns = append(p.conns, conn)
-		g.Go(s.name, func(ctx context.Context) error { return s.run(ctx, conn, log) })
+		g.Go(s.bus.Name, func(ctx context.Context) error { return s.run(ctx, conn, log) })
 	}
 	return nil
 }
 
 // audit checks the events as they are stored. What it finds it logs as errors: the platform goes on, a person must look.
 func (p *platform) audit(ctx context.Context) error {
-	cfg, log := p.bus, p.log.With("service", "auditor")
-	cfg.Name = "auditor"
-	conn, err := bus.Connect(ctx, cfg, log)
+	log := p.log.With("service", "auditor")
+	conn, err := embedded.Connect(ctx, p.nats, p.keys, bus.Admin, log)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	return audit.NewWatch(log).Run(ctx, conn)
+}
+
+// identified is the environment of one service: its key to the bus, and for the gateway how the world reaches it.
+func (p *platform) identified(service string, getenv func(string) string) func(string) string {
+	settings := map[string]string{"HOURGLASS_NATS_SEED_FILE": filepath.Join(p.keys, service, bus.SeedFile)}
+	if service == bus.Gateway {
+		settings["HOURGLASS_NATS_DIRECT"] = joined(p.doors())
+		settings["HOURGLASS_NATS_ISSUER_FILE"] = filepath.Join(p.keys, service, bus.IssuerFile)
+	}
+	return environment(getenv, settings)
+}
+
+// doors are the addresses at which direct subscribers are let in.
+func (p *platform) doors() (urls []string) {
+	if p.opt.NATSListen != "" {
+		urls = append(urls, p.nats.ClientURL())
+	}
+	if p.opt.NATSWebSocket != "" {
+		urls = append(urls, p.nats.WebsocketURL())
+	}
+	return urls
 }
 
 // close ends the connections once all services have returned.

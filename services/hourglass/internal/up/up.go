@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/datadir"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/embedded"
@@ -33,7 +32,9 @@ type Options struct {
 	Admin      string   `name:"simulator-admin" placeholder:"ADDR" help:"Address on which faults of the simulated exchanges are asked for (default: nowhere)."`
 	RateLimits string   `name:"rate-limits" enum:"on,off," default:"" placeholder:"on|off" help:"Count requests (default). Off is for load tests, and refused unless the platform listens on loopback."`
 	MaxStore   int64    `name:"max-store" placeholder:"MB" help:"Megabytes of events and commands on disk, beyond which new ones are refused (default: three quarters of what is free)."`
-	NATSListen string   `name:"nats-listen" placeholder:"ADDR" help:"Let direct NATS subscribers connect here (default: nobody)."`
+
+	NATSListen    string `name:"nats-listen" placeholder:"ADDR" help:"Let users subscribe to NATS here, with a token from POST /nats/credentials (default: nobody)."`
+	NATSWebSocket string `name:"nats-websocket" placeholder:"ADDR" help:"The same for NATS over WebSocket (default: nobody)."`
 }
 
 // Help shows how it is used.
@@ -59,17 +60,23 @@ func Run(ctx context.Context, opt Options, getenv func(string) string, out io.Wr
 	if err != nil {
 		return fmt.Errorf("listen for clients: %w", err)
 	}
-	nats, err := embedded.Start(embedded.Config{Dir: datadir.NATS(opt.Data), Listen: opt.NATSListen, MaxStore: opt.MaxStore << 20}, log)
+	keys := datadir.NATSKeys(opt.Data)
+	nats, err := embedded.Start(embedded.Config{
+		Dir: datadir.NATS(opt.Data), Keys: keys, Listen: opt.NATSListen, WebSocket: opt.NATSWebSocket, MaxStore: opt.MaxStore << 20,
+	}, log)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
 	defer embedded.Stop(nats)
+	if err := embedded.Prepare(ctx, nats, keys, log.With("service", "streams")); err != nil {
+		return errors.Join(err, ln.Close())
+	}
 	if opt.NATSListen != "" {
 		log.Info("direct NATS subscribers may connect", "url", nats.ClientURL())
 	}
 
 	g := daemon.NewGroup(ctx)
-	p := platform{opt: opt, log: log, bus: bus.Config{InProcess: nats}}
+	p := platform{opt: opt, log: log, nats: nats, keys: keys}
 	err = p.start(ctx, g, ln, getenv)
 	if err != nil {
 		g.Go("start", func(context.Context) error { return err })
