@@ -20,6 +20,7 @@ import (
 
 // Wildcards that cover all subjects of a kind.
 const (
+	AllMarket   = "md.>"
 	AllBooks    = "md.book.>"
 	AllTouches  = "md.touch.>"
 	AllTrades   = "md.trade.>"

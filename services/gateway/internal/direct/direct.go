@@ -136,7 +136,7 @@ func claims(key string, id auth.Identity) *jwt.UserClaims {
 	c.Name, c.Audience = string(id.Account), account
 	c.Expires = id.ExpiresAt.Unix()
 	c.Pub.Deny.Add(">")
-	c.Sub.Allow.Add("md.>", bus.UserSubject(id.Account))
+	c.Sub.Allow.Add(bus.AllMarket, bus.UserSubject(id.Account))
 	c.Limits.Subs = maxSubscriptions
 	return c
 }

@@ -20,6 +20,6 @@ func (s *server) CreateNATSCredentials(ctx context.Context, _ CreateNATSCredenti
 	}
 	return CreateNATSCredentials201JSONResponse(natsCredentials{
 		Token: token, ExpiresAt: end.UTC(), ExpiresIn: max(0, int(time.Until(end)/time.Second)),
-		URLs: s.Direct, Subjects: []string{"md.>", bus.UserSubject(id.Account)},
+		URLs: s.Direct, Subjects: []string{bus.AllMarket, bus.UserSubject(id.Account)},
 	}), nil
 }
