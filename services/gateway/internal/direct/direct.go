@@ -60,7 +60,7 @@ type visitor struct {
 
 // NewDoor returns a door whose word the server takes for the issuer's, whose seed is in a file.
 func NewDoor(seedFile string, nc *nats.Conn, verify Verifier, log *slog.Logger) (*Door, error) {
-	seed, err := os.ReadFile(seedFile) //nolint:gosec // the path is configuration
+	seed, err := os.ReadFile(seedFile)
 	if err != nil {
 		return nil, fmt.Errorf("read the issuer's key: %w", err)
 	}
@@ -137,7 +137,7 @@ func claims(key string, id auth.Identity) *jwt.UserClaims {
 	c.Expires = id.ExpiresAt.Unix()
 	c.Pub.Deny.Add(">")
 	c.Sub.Allow.Add(bus.AllMarket, bus.UserSubject(id.Account))
-	c.Limits.Subs = maxSubscriptions
+	c.Subs = maxSubscriptions
 	return c
 }
 
