@@ -39,6 +39,7 @@ const (
 	maxConns    = 4_096
 	maxControl  = 4_096 // bytes of a protocol line: a longer subject is refused
 	startWithin = 30 * time.Second
+	authWithin  = 10 * time.Second // to show a key: a busy machine takes its time
 )
 
 // ErrNotReady says that the server did not begin to serve in time.
@@ -82,6 +83,7 @@ func options(cfg Config) (*server.Options, error) {
 	opts.JetStreamMaxStore = cfg.MaxStore
 	opts.DisableJetStreamBanner, opts.JetStreamMaxMemory = true, maxMemory
 	opts.MaxPayload, opts.MaxConn, opts.MaxControlLine = maxPayload, maxConns, maxControl
+	opts.AuthTimeout = authWithin.Seconds()
 	opts.DontListen = cfg.Listen == ""
 	var err error
 	if cfg.Listen != "" {
