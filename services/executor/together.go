@@ -70,16 +70,19 @@ func (l *loop) batch(ctx context.Context, ids []order.AccountID) (more []order.A
 
 // storeAll appends events of different accounts, each as a span below what led to it.
 func (l *loop) storeAll(ctx context.Context, appends []bus.Append, events []order.Event) ([]uint64, error) {
+	ends := make([]func(), len(appends))
 	for i := range appends {
 		below, end := l.trace(ctx, l.accounts[appends[i].Account], &events[i])
-		defer end()
-		appends[i].Origin = tracing.OriginOf(below)
+		ends[i], appends[i].Origin = end, tracing.OriginOf(below)
 	}
 	began := time.Now()
 	failpoint.At(failpoint.BeforeBatch)
 	sequences, err := l.events.AppendEvents(ctx, appends)
 	failpoint.At(failpoint.AfterBatch)
 	l.meters.appending.Observe(time.Since(began))
+	for _, end := range ends {
+		end()
+	}
 	return sequences, err
 }
 
