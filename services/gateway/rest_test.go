@@ -137,7 +137,7 @@ func TestRateLimits(t *testing.T) {
 	h := newHouse(t, func(cfg *gateway.Config) {
 		cfg.Limits = gateway.Limits{IPPerSecond: 5, AccountPerSecond: 1, LoginsPerMinute: 2, SignupsPerHour: 1, ConnectsPerSecond: 1, NearFactor: 1}
 	})
-	token := h.user("alice") // one of the signups' one and one of the logins' two
+	token := h.user("alice")                       // one of the signups' one and one of the logins' two
 	until := func(path, token string) (a answer) { // it is refused: at least as often as the limit allows at once
 		for range 200 {
 			if a = h.get(path, token); a.Status == 429 {
