@@ -45,7 +45,7 @@ func TestADamagedStoreIsNamedOrServedWhole(t *testing.T) {
 		if err := os.CopyFS(dir, os.DirFS(data)); err != nil {
 			t.Fatal(err)
 		}
-		what := damage(t, rand.New(rand.NewPCG(seed, 1)), filepath.Join(dir, "nats", "jetstream", "$G", "streams", "EVT"))
+		what := damage(t, rand.New(rand.NewPCG(seed, 1)), filepath.Join(dir, "nats", "jetstream", "CORE", "streams", "EVT"))
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		got, err := audit.Data(ctx, dir, slog.New(slog.DiscardHandler))
 		cancel()
