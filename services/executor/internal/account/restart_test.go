@@ -12,11 +12,7 @@ import (
 
 // TestARestartAtAnyEventLosesAndDoublesNothing kills the executor after each event of a few busy lives.
 func TestARestartAtAnyEventLosesAndDoublesNothing(t *testing.T) {
-	seeds := 3
-	if testing.Short() {
-		seeds = 1
-	}
-	for seed := range seeds {
+	for seed := range 2 { // many more, each with one restart, are in TestAnySeedKeepsTheRules
 		d := &bytesDice{noise(uint64(seed), 2500)}
 		s := newScenario(d, 40+d.roll(80))
 		events, _ := s.run(t)

@@ -120,7 +120,7 @@ func TestRequestsMadeFromTheDocument(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it runs the whole platform")
 	}
-	n, seed := number(t, requestsEnv, 3_000), number(t, seedEnv, int(time.Now().UnixNano()%1_000_000))
+	n, seed := number(t, requestsEnv, 1_000), number(t, seedEnv, int(time.Now().UnixNano()%1_000_000))
 	f := &fuzzer{t: t, url: start(t), status: map[int]int{}, ops: map[string]int{}}
 	res, err := http.Get(f.url + "/openapi.json")
 	if err != nil {
