@@ -242,3 +242,8 @@ func storedFrom(msg jetstream.Msg) (Stored, error) {
 	}
 	return Stored{Seq: meta.Sequence.Stream, Account: account, Data: msg.Data(), At: meta.Timestamp, Origin: originOf(msg.Headers()), behind: meta.NumPending}, nil
 }
+
+// LostRace reports whether a key of a bucket was not written because another wrote it first.
+func LostRace(err error) bool {
+	return errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch)
+}

@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 )
 
 // What a process says with its exit code.
@@ -141,5 +142,17 @@ func exitCode(err error, asked bool, log *slog.Logger) int {
 	default:
 		log.Error("failed", "error", err)
 		return ExitFailed
+	}
+}
+
+// Wait waits for d, or fails when ctx ends.
+func Wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
 	}
 }

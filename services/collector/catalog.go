@@ -13,6 +13,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/daemon"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
@@ -56,7 +57,7 @@ func (c *catalog) run(ctx context.Context) error {
 		} else {
 			retry.Reset()
 		}
-		if err := wait(ctx, pause); err != nil {
+		if err := daemon.Wait(ctx, pause); err != nil {
 			return err
 		}
 	}

@@ -163,7 +163,7 @@ func ensure(ctx context.Context, conn Bus, log *slog.Logger) error {
 			return ctx.Err()
 		}
 		log.Warn("streams not created", "error", err)
-		if err := wait(ctx, ensureWait); err != nil {
+		if err := daemon.Wait(ctx, ensureWait); err != nil {
 			return err
 		}
 	}

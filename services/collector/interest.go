@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/daemon"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
 )
@@ -52,7 +53,7 @@ func (in *interest) run(ctx context.Context, conn buckets) error {
 		if err := in.watch(ctx, conn); ctx.Err() == nil {
 			in.log.Warn("interest not watched", "error", err)
 		}
-		if err := wait(ctx, watchPause); err != nil {
+		if err := daemon.Wait(ctx, watchPause); err != nil {
 			return err
 		}
 	}

@@ -87,7 +87,7 @@ func (l *lease) open(ctx context.Context, conn buckets) (leaseStore, error) {
 		if err == nil {
 			return kv, nil
 		}
-		if err := wait(ctx, leaseBeat); err != nil {
+		if err := daemon.Wait(ctx, leaseBeat); err != nil {
 			return nil, err
 		}
 		l.log.Warn("leases not reached", "error", err)
@@ -110,7 +110,7 @@ func (l *lease) acquire(ctx context.Context, store leaseStore) error {
 		case revision != seen:
 			seen, since = revision, time.Now()
 		}
-		if err := wait(ctx, leaseBeat); err != nil {
+		if err := daemon.Wait(ctx, leaseBeat); err != nil {
 			return err
 		}
 	}
@@ -132,7 +132,7 @@ func (l *lease) try(ctx context.Context, store leaseStore, seen uint64, expired 
 	default:
 		return false, entry.Revision(), nil
 	}
-	if lostRace(err) {
+	if bus.LostRace(err) {
 		return false, 0, nil
 	}
 	if err != nil {
@@ -145,7 +145,7 @@ func (l *lease) try(ctx context.Context, store leaseStore, seen uint64, expired 
 // take over needs it too.
 func (l *lease) keep(ctx context.Context, store leaseStore) error {
 	for {
-		if err := wait(ctx, leaseBeat); err != nil {
+		if err := daemon.Wait(ctx, leaseBeat); err != nil {
 			return err
 		}
 		within, cancel := context.WithTimeout(ctx, leaseTimeout)
@@ -154,7 +154,7 @@ func (l *lease) keep(ctx context.Context, store leaseStore) error {
 		switch {
 		case err == nil:
 			l.revision = revision
-		case lostRace(err):
+		case bus.LostRace(err):
 			// It may be our own sign of life whose answer was lost.
 			took, revision, err := l.try(ctx, store, 0, false)
 			if err == nil && !took {
@@ -175,22 +175,5 @@ func (l *lease) release(ctx context.Context, store leaseStore) {
 	defer cancel()
 	if _, err := store.Update(ctx, l.key, nil, l.revision); err != nil {
 		l.log.Debug("lease not released", "error", err)
-	}
-}
-
-// lostRace reports whether another wrote the key first.
-func lostRace(err error) bool {
-	return errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch)
-}
-
-// wait sleeps for d, or fails when ctx ends.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }

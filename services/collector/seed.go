@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/daemon"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/candle"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
@@ -63,7 +64,7 @@ func (s *seeder) listing(ctx context.Context, l *exchange.Listing) {
 			s.log.Warn("candles not seeded", "symbol", l.Symbol, "error", err)
 			return
 		}
-		if wait(ctx, seedPause) != nil {
+		if daemon.Wait(ctx, seedPause) != nil {
 			return
 		}
 	}

@@ -87,7 +87,7 @@ func followCommands(ctx context.Context, store commandLog, in <-chan places, out
 		}
 		if !errors.Is(err, errMoved) {
 			log.Warn("commands not followed", "error", err)
-			if err := wait(ctx, time.Second); err != nil {
+			if err := daemon.Wait(ctx, time.Second); err != nil {
 				return err
 			}
 		}

@@ -64,7 +64,7 @@ func (l *leases) keep(ctx context.Context, worked <-chan struct{}) error {
 		err := l.follow(ctx)
 		if ctx.Err() == nil {
 			l.log.Warn("leases not followed", "error", err)
-			_ = wait(ctx, lease.Beat) // fails when ctx ends, as the loop does
+			_ = daemon.Wait(ctx, lease.Beat) // fails when ctx ends, as the loop does
 		}
 	}
 	<-worked // what the loop has decided by then is stored
@@ -145,7 +145,7 @@ func (l *leases) beat(ctx context.Context) {
 	key, value := bus.ExecutorKey(l.id), []byte(daemon.Version())
 	failpoint.At(failpoint.BeforeBeat)
 	revision, err := l.write(ctx, key, value, l.revision)
-	if lostRace(err) { // the answer to the last one was lost, or we were held dead and forgotten
+	if bus.LostRace(err) { // the answer to the last one was lost, or we were held dead and forgotten
 		revision = 0
 		if entry, readErr := l.store.Get(ctx, key); readErr == nil {
 			revision = entry.Revision()
@@ -189,7 +189,7 @@ func (l *leases) carryOut(ctx context.Context) {
 		case err == nil:
 			l.table.Lease(m.Partition, owner, revision)
 			failpoint.At(failpoint.BetweenLeases)
-		case lostRace(err):
+		case bus.LostRace(err):
 			l.meters.leaseConflicts.Add(1)
 		default:
 			if ctx.Err() == nil {
@@ -246,22 +246,5 @@ func (l *leases) leave(ctx context.Context) {
 func (l *leases) clear(ctx context.Context, key string) {
 	if err := l.forget(ctx, key); err != nil {
 		l.log.Debug("key of an executor that is gone not removed", "key", key, "error", err)
-	}
-}
-
-// lostRace reports whether another wrote the key first.
-func lostRace(err error) bool {
-	return errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch)
-}
-
-// wait sleeps for d, or fails when ctx ends.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }

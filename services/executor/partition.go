@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/daemon"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 	"github.com/hourglass-trading/hourglass/services/executor/internal/account"
 	"github.com/hourglass-trading/hourglass/services/executor/internal/lease"
@@ -168,7 +169,7 @@ func (r *recovery) run(ctx context.Context, claims <-chan []claim, out chan<- *r
 				break
 			}
 			r.log.Warn("accounts not recovered", "error", err)
-			if err := wait(ctx, time.Second); err != nil {
+			if err := daemon.Wait(ctx, time.Second); err != nil {
 				return err
 			}
 		}
