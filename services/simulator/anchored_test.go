@@ -19,6 +19,7 @@ type change struct {
 	first, last int64 // first is 0 where ids do not chain
 	full        bool
 	bids, asks  [][2]string
+	at          int64 // ms, where a test looks at it
 }
 
 // words are how a test client speaks to an exchange whose books start over REST.
@@ -201,7 +202,7 @@ func gateioBook(t *testing.T, frame []byte) (change, bool) {
 		Event string     `json:"e"`
 	}
 	decoded(t, m.Result, &d)
-	return change{d.S, d.First, d.Last, d.Full, rows(d.Bids), rows(d.Asks)}, true
+	return change{d.S, d.First, d.Last, d.Full, rows(d.Bids), rows(d.Asks), d.Time}, true
 }
 
 // anchored keeps a book in step by the published rules: buffer, answer over REST, bridge, chain.

@@ -9,11 +9,11 @@ import (
 )
 
 func TestGateiosNewerBooksBeginInTheStream(t *testing.T) {
-	follow := func(t *testing.T, addr, symbol string, depth int, until func(b *anchored, full bool) bool) {
+	follow := func(t *testing.T, addr, symbol string, depth int, until func(b *anchored, c change) bool) {
 		t.Helper()
 		ws := dial(t, "ws://"+addr+"/gateio/ws/v4/")
 		ws.send(`{"time":1,"id":4,"channel":"spot.obu","event":"subscribe","payload":["ob.%s.%d"]}`, symbol, depth)
-		b := &anchored{}
+		b, at := &anchored{}, int64(0)
 		for {
 			c, ok := gateioBook(t, ws.read())
 			if !ok {
@@ -22,6 +22,10 @@ func TestGateiosNewerBooksBeginInTheStream(t *testing.T) {
 			if c.symbol != fmt.Sprintf("ob.%s.%d", symbol, depth) {
 				t.Fatalf("a message of %s", c.symbol)
 			}
+			if c.at < at {
+				t.Fatalf("a message of %d after one of %d", c.at, at)
+			}
+			at = c.at
 			switch {
 			case c.full:
 				b.start(c)
@@ -33,16 +37,19 @@ func TestGateiosNewerBooksBeginInTheStream(t *testing.T) {
 			if b.book.truncate(depth); b.book.crossed() {
 				t.Fatal("a crossed book")
 			}
-			if until(b, c.full) {
+			if until(b, c) {
 				return
 			}
 		}
 	}
 	t.Run("synthetic", func(t *testing.T) {
 		addr := start(t, simulator.Config{Seed: 4, Speed: 4, Exchanges: []string{"gateio"}})
-		follow(t, addr, "BTC_USDT", 50, func(b *anchored, full bool) bool {
+		follow(t, addr, "BTC_USDT", 50, func(b *anchored, c change) bool {
 			if n := b.book.bids.len(); n != 50 {
 				t.Fatalf("%d bids", n)
+			}
+			if c.at%100 != 0 {
+				t.Fatalf("a message of %d ms, between the market's steps", c.at)
 			}
 			return b.applied == 50
 		})
@@ -51,7 +58,7 @@ func TestGateiosNewerBooksBeginInTheStream(t *testing.T) {
 		want := sharedtest.Expected(t, anchoredExchanges["gateio"].file)
 		addr := replayed(t, 20, anchoredExchanges["gateio"].file)
 		for range 2 { // the second comes when all has been played
-			follow(t, addr, "NEO_BTC", 400, func(b *anchored, full bool) bool {
+			follow(t, addr, "NEO_BTC", 400, func(b *anchored, c change) bool {
 				if b.id != want["NEO_BTC"].LastID {
 					return false
 				}

@@ -104,9 +104,8 @@ func stream(symbol, kind string) string {
 	return "ob." + symbol + "." + strings.TrimPrefix(kind, bookKind)
 }
 
-// full is what the newer channel begins with.
-func full(c *stall.Channel) []byte {
-	at := time.Now()
+// full is what the newer channel begins with: the book of the market's time at, which is not the wall clock's.
+func full(c *stall.Channel, at time.Time) []byte {
 	return update("spot.obu", at, depth{
 		T: at.UnixMilli(), Full: true, S: stream(c.Symbol, c.Kind), Last: c.ID, Bids: c.Levels(c.Bids), Asks: c.Levels(c.Asks),
 	})

@@ -84,17 +84,26 @@ func (t *retold) begin(m *Replay, symbol string, n int, pos int64) error {
 		}
 		d.Last, d.Bids, d.Asks = b.ID, b.Bids[:min(n, len(b.Bids))], b.Asks[:min(n, len(b.Asks))]
 	}
-	d.T = due.UnixMilli()
-	t.picture, t.id = tape.Frame{Due: due, Data: update("spot.obu", due, d)}, d.Last
-	for t.next = pos; ; t.next++ {
-		f, ok, err := t.older.Frame(t.next)
-		if err != nil || !ok {
+	t.id, d.T = d.Last, p.Now(due).UnixMilli()
+	for t.next = max(0, pos-1); ; t.next++ {
+		older, ok, err := t.older.Frame(t.next)
+		if err != nil {
 			return err
 		}
-		if old, err := read(f.Data); err != nil || old.Last > t.id {
+		if !ok {
+			break
+		}
+		m, err := read(older.Data)
+		if err != nil {
 			return err
 		}
+		if m.Last > t.id {
+			break
+		}
+		d.T = m.T // of the newest change that the picture holds
 	}
+	t.picture = tape.Frame{Due: due, Data: update("spot.obu", due, d)}
+	return nil
 }
 
 func read(data []byte) (depth, error) {

@@ -33,8 +33,9 @@ type Words struct {
 type Encoder struct {
 	// Start, where not nil, is called when a stream gets its first follower.
 	Start func(c *Channel)
-	// Picture, where not nil, is the message that a follower gets first: the state as the followers of c have it.
-	Picture func(c *Channel) []byte
+	// Picture, where not nil, is the message that a follower gets first: the state as the followers of c have it, at the
+	// market's time.
+	Picture func(c *Channel, at time.Time) []byte
 	// Update appends what an update means for the stream.
 	Update func(c *Channel, u *market.Update)
 }
@@ -164,7 +165,7 @@ func (m *Sim) Follow(symbol, kind string) (Stream, bool) {
 		c.followers++
 		out.Tape, out.Pos = c.ring, c.ring.End()
 		if c.encoder.Picture != nil {
-			out.Picture = c.encoder.Picture(c)
+			out.Picture = c.encoder.Picture(c, fm.Now())
 		}
 	})
 	out.Release = func() {
