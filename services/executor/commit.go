@@ -2,7 +2,6 @@ package executor
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -27,7 +26,7 @@ func (l *loop) commit(ctx context.Context, id order.AccountID, a *owned, decide 
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = firstPause, maxPause
 	for !a.broken {
-		e, ok := decide(time.Now())
+		e, ok := decide(l.now())
 		if !ok {
 			return nil
 		}
@@ -37,17 +36,16 @@ func (l *loop) commit(ctx context.Context, id order.AccountID, a *owned, decide 
 		}
 		seq, origin, err := l.store(ctx, id, a, &e, body)
 		if err == nil {
-			return l.apply(id, a, bus.Stored{Seq: seq, Account: id, Data: body, Origin: origin})
+			l.applied(id, a, &e, bus.Stored{Seq: seq, Account: id, Data: body, Origin: origin})
+			return nil
 		}
 		if err := l.catchUp(ctx, id, a); err != nil {
 			l.log.Warn("account not read", "account", id, "error", err)
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause.NextBackOff()):
+		if err := l.pause(ctx, pause.NextBackOff()); err != nil {
+			return err
 		}
-		l.takeMarket(time.Now())
+		l.takeMarket(l.now())
 	}
 	return nil
 }
@@ -97,47 +95,51 @@ func (a *owned) remember(e *order.Event, origin tracing.Origin) {
 
 // catchUp applies the events of an account that were stored after the last one it knows.
 func (l *loop) catchUp(ctx context.Context, id order.AccountID, a *owned) error {
-	return l.events.ReadEvents(ctx, id, a.seq+1, func(m bus.Stored) error { return l.apply(id, a, m) })
+	return l.events.ReadEvents(ctx, id, a.seq+1, func(m bus.Stored) error {
+		if a.broken {
+			return nil
+		}
+		if e := a.decode(id, m, &l.meters, l.log); e != nil {
+			l.applied(id, a, e, m)
+		}
+		return nil
+	})
 }
 
-// apply folds a stored event into its account.
-func (l *loop) apply(id order.AccountID, a *owned, m bus.Stored) error {
+// applied folds a stored event into its account: one that was read, or one that was decided here, which makes the same
+// state as what is read of it.
+func (l *loop) applied(id order.AccountID, a *owned, e *order.Event, m bus.Stored) {
 	l.stored.Store(max(l.stored.Load(), m.Seq)) // the loop alone writes it
-	if a.broken {
-		return nil
-	}
-	e := a.fold(id, m, &l.meters, l.log)
-	if a.broken {
+	if !a.fold(id, e, m, l.log) {
 		l.meters.stopped.Add(1)
-	}
-	if e == nil {
-		return nil
+		return
 	}
 	if o, known := a.state.Order(e.OrderID); known {
 		l.wishes.set(&o)
 	}
-	return nil
 }
 
-// fold applies a stored event to the account's state, and returns it if it was one. An event that is not the account's
-// next one breaks the account, loudly: nothing more is decided on it.
-func (a *owned) fold(id order.AccountID, m bus.Stored, meters *meters, log *slog.Logger) *order.Event {
-	if a.broken {
-		return nil
-	}
-	var e order.Event
-	if err := json.Unmarshal(m.Data, &e); err != nil || e.Account != id {
+// decode reads a stored event of the account; nil if it is none, which is told, counted and skipped.
+func (a *owned) decode(id order.AccountID, m bus.Stored, meters *meters, log *slog.Logger) *order.Event {
+	e, err := order.Decode(m.Data)
+	if err != nil || e.Account != id {
 		meters.foreign.Add(1)
 		log.Error("foreign event skipped", "seq", m.Seq, "account", id, "error", err)
 		a.seq = m.Seq // the next append must still name it as the last one
 		return nil
 	}
-	if err := a.state.Apply(&e, order.Hash(m.Data)); err != nil {
+	return e
+}
+
+// fold applies a stored event to the account's state. One that is not the account's next breaks the account, loudly:
+// nothing more is decided on it, and fold reports false.
+func (a *owned) fold(id order.AccountID, e *order.Event, m bus.Stored, log *slog.Logger) bool {
+	if err := a.state.Apply(e, order.Hash(m.Data)); err != nil {
 		a.broken = true
 		log.Error("account stopped: its events contradict each other", "account", id, "seq", m.Seq, "event", e.ID, "error", err)
-		return nil
+		return false
 	}
 	a.seq = m.Seq
-	a.remember(&e, m.Origin)
-	return &e
+	a.remember(e, m.Origin)
+	return true
 }

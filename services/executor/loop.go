@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
+	"github.com/hourglass-trading/hourglass/pkg/daemon"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 	"github.com/hourglass-trading/hourglass/pkg/tracing"
@@ -38,6 +40,10 @@ type loop struct {
 	cfg      account.Config // of every account, but for the epoch
 	exchange []market.Exchange
 	meters   meters
+	// now and pause are time.Now and daemon.Wait. Executors' clocks differ, and what one decides while another does is what
+	// can go wrong: the simulation of the core gives each of them others.
+	now   func() time.Time
+	pause func(ctx context.Context, d time.Duration) error
 
 	inbox     *inbox
 	holdings  chan lease.Holdings // which partitions are ours
@@ -83,7 +89,7 @@ func newOwned(state *account.State) *owned {
 
 func newLoop(cfg Config, events eventLog, log *slog.Logger) *loop {
 	return &loop{
-		log: log, events: events, exchange: cfg.Exchanges,
+		log: log, events: events, exchange: cfg.Exchanges, now: time.Now, pause: daemon.Wait,
 		cfg:      account.Config{Opening: cfg.Opening, Profile: cfg.Profile, Tiers: cfg.Tiers, Market: cfg.Market},
 		inbox:    newInbox(log),
 		holdings: make(chan lease.Holdings, 1), claims: make(chan []claim), recovered: make(chan *recovered), places: make(chan places),
@@ -105,11 +111,11 @@ func (l *loop) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-l.inbox.wake:
-			l.takeMarket(time.Now())
+			l.takeMarket(l.now())
 		case h := <-l.holdings:
 			l.hold(h)
 		case r := <-l.recovered:
-			l.adopt(r, time.Now())
+			l.adopt(r, l.now())
 		case l.claiming() <- l.unasked:
 			l.unasked = nil
 		case l.placing() <- l.wanted:
@@ -121,16 +127,16 @@ func (l *loop) run(ctx context.Context) error {
 		case <-settled:
 			l.settle(true)
 		case m := <-l.ifSettled():
-			l.takeMarket(time.Now())
+			l.takeMarket(l.now())
 			if err := l.command(ctx, &m); err != nil {
 				return err
 			}
 		case q := <-l.asked():
-			l.takeMarket(time.Now())
-			value, err := q.ask(l, time.Now())
+			l.takeMarket(l.now())
+			value, err := q.ask(l, l.now())
 			q.answer <- answer{value, err}
 		case <-timer.C:
-			l.takeMarket(time.Now())
+			l.takeMarket(l.now())
 			if err := l.due(ctx); err != nil {
 				return err
 			}
@@ -138,7 +144,7 @@ func (l *loop) run(ctx context.Context) error {
 		if err := l.meet(ctx); err != nil {
 			return err
 		}
-		timer.Reset(l.sleep(time.Now()))
+		timer.Reset(l.sleep(l.now()))
 	}
 }
 
@@ -217,7 +223,7 @@ func (l *loop) account(id order.AccountID, part *partition) *owned {
 
 // due advances every account whose time has come.
 func (l *loop) due(ctx context.Context) error {
-	now := time.Now()
+	now := l.now()
 	var ids []order.AccountID
 	for len(l.timers) > 0 && !l.timers[0].at.After(now) {
 		t := heap.Pop(&l.timers).(timer)
@@ -284,13 +290,18 @@ type timer struct {
 	account order.AccountID
 }
 
-// timers is a heap of timers, the first due at the root.
+// timers is a heap of timers, the first due at the root. Len, Swap, Push, Less and Pop are container/heap's.
 type timers []timer
 
-func (t timers) Len() int           { return len(t) }
-func (t timers) Less(i, j int) bool { return t[i].at.Before(t[j].at) }
-func (t timers) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
-func (t *timers) Push(x any)        { *t = append(*t, x.(timer)) }
+func (t timers) Len() int      { return len(t) }
+func (t timers) Swap(i, j int) { t[i], t[j] = t[j], t[i] }
+func (t *timers) Push(x any)   { *t = append(*t, x.(timer)) }
+
+// Less goes by name at one instant, so that what is done does not hang on what was read first.
+func (t timers) Less(i, j int) bool {
+	return cmp.Or(t[i].at.Compare(t[j].at), cmp.Compare(t[i].account, t[j].account)) < 0
+}
+
 func (t *timers) Pop() any {
 	last := len(*t) - 1
 	x := (*t)[last]

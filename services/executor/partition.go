@@ -200,7 +200,10 @@ func (r *recovery) read(ctx context.Context, claims []claim) (*recovered, error)
 			a = newOwned(account.New(m.Account, configs[p]))
 			out.accounts[m.Account] = a
 		}
-		if e := a.fold(m.Account, m, r.meters, r.log); e != nil {
+		if a.broken {
+			return nil
+		}
+		if e := a.decode(m.Account, m, r.meters, r.log); e != nil && a.fold(m.Account, e, m, r.log) {
 			out.done[p] = max(out.done[p], e.CommandSeq)
 		}
 		return nil

@@ -35,7 +35,7 @@ func (l *loop) batch(ctx context.Context, ids []order.AccountID) (more []order.A
 		if a.broken {
 			continue
 		}
-		e, ok := l.next(a, time.Now())
+		e, ok := l.next(a, l.now())
 		if !ok {
 			l.schedule(id, a)
 			continue
@@ -61,9 +61,7 @@ func (l *loop) batch(ctx context.Context, ids []order.AccountID) (more []order.A
 	for i := range appends {
 		l.count(&events[i], appends[i].Origin.Request)
 		id := appends[i].Account
-		if err := l.apply(id, l.accounts[id], bus.Stored{Seq: sequences[i], Account: id, Data: appends[i].Body, Origin: appends[i].Origin}); err != nil {
-			return nil, err
-		}
+		l.applied(id, l.accounts[id], &events[i], bus.Stored{Seq: sequences[i], Account: id, Data: appends[i].Body, Origin: appends[i].Origin})
 	}
 	return more, nil
 }
