@@ -43,8 +43,8 @@ type saved struct {
 // boot starts an executor anew; all partitions are given to it.
 func (wr *writer) boot() {
 	wr.loop = newLoop(wr.world.cfg, wr, slog.New(slog.DiscardHandler))
-	wr.loop.now = func() time.Time { return wr.world.now.Add(wr.skew) }
-	wr.loop.pause = func(context.Context, time.Duration) error {
+	wr.now = func() time.Time { return wr.world.now.Add(wr.skew) }
+	wr.pause = func(context.Context, time.Duration) error {
 		if wr.world.meanwhile(); wr.doomed {
 			return errKilled
 		}
