@@ -14,6 +14,7 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files; review the difference")
@@ -66,6 +67,10 @@ func messages() map[string]any {
 		"collector.klines.request": &bus.KlinesRequest{Symbol: "BTC-USD", Interval: interval("1m"), Limit: 100, Start: at},
 		"collector.klines.reply":   &bus.KlinesReply{Exchange: "kraken", Symbol: "BTC-USD", Interval: interval("1m"), Source: bus.FromExchange, Klines: []market.Candle{candle}},
 		"collector.book.request":   &bus.BookRequest{Symbol: "BTC-USD"},
+		"snapshot": &bus.Snapshot{
+			Account: account, Format: "1-00", Version: 3, Seq: 41, Prev: order.Hash(nil), State: []byte("{}"), Sum: order.Hash([]byte("{}")),
+			Origins: map[order.ID]tracing.Origin{id: {Request: "r1"}},
+		},
 		"executor.preview.request": &bus.PreviewRequest{Account: account, TWAP: &params},
 		"executor.preview.reply": &order.Preview{
 			Order: asked, Schedule: []order.Planned{{K: 1, DueAt: at, Quantity: dec("2.5")}}, Reservation: asked.Reserved, DecisionMid: ptr(dec("63004.95")),

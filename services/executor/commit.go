@@ -110,10 +110,13 @@ func (l *loop) catchUp(ctx context.Context, id order.AccountID, a *owned) error 
 // state as what is read of it.
 func (l *loop) applied(id order.AccountID, a *owned, e *order.Event, m bus.Stored) {
 	l.stored.Store(max(l.stored.Load(), m.Seq)) // the loop alone writes it
-	if !a.fold(id, e, m, l.log) {
+	if err := a.fold(e, m); err != nil {
+		a.broken = true
 		l.meters.stopped.Add(1)
+		stopped(l.log, e, m, err)
 		return
 	}
+	l.changed(id, a)
 	if o, known := a.state.Order(e.OrderID); known {
 		l.wishes.set(&o)
 	}
@@ -131,15 +134,18 @@ func (a *owned) decode(id order.AccountID, m bus.Stored, meters *meters, log *sl
 	return e
 }
 
-// fold applies a stored event to the account's state. One that is not the account's next breaks the account, loudly:
-// nothing more is decided on it, and fold reports false.
-func (a *owned) fold(id order.AccountID, e *order.Event, m bus.Stored, log *slog.Logger) bool {
+// fold applies a stored event to the account's state. One that is not the account's next breaks the account: nothing more
+// may be decided on it.
+func (a *owned) fold(e *order.Event, m bus.Stored) error {
 	if err := a.state.Apply(e, order.Hash(m.Data)); err != nil {
-		a.broken = true
-		log.Error("account stopped: its events contradict each other", "account", id, "seq", m.Seq, "event", e.ID, "error", err)
-		return false
+		return err
 	}
 	a.seq = m.Seq
 	a.remember(e, m.Origin)
-	return true
+	return nil
+}
+
+// stopped tells, loudly, that an account is broken.
+func stopped(log *slog.Logger, e *order.Event, m bus.Stored, err error) {
+	log.Error("account stopped: its events contradict each other", "account", m.Account, "seq", m.Seq, "event", e.ID, "error", err)
 }

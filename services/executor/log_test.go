@@ -16,9 +16,10 @@ import (
 
 // memoryLog is an event log with the promises of the real one: an append must name the account's last event.
 type memoryLog struct {
-	mu      sync.Mutex // guards stored
-	stored  []bus.Stored
-	batches int
+	mu        sync.Mutex // guards stored and snapshots
+	stored    []bus.Stored
+	snapshots map[order.AccountID]bus.Snapshot
+	batches   int
 	// mishap, if set, is asked at each append: lost is an acknowledgement that does not arrive, refuse an event that is not stored.
 	mishap func(id string) (refuse, lost bool)
 }
@@ -99,6 +100,48 @@ func (m *memoryLog) ReadPartitions(ctx context.Context, partitions []int, from u
 		}
 		return handle(s)
 	})
+}
+
+func (m *memoryLog) LastEvents(_ context.Context, partition int, handle func(bus.Stored)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	lastEvents(m.stored, partition, handle)
+	return nil
+}
+
+// lastEvents hands over the last event of each account of a partition, and each that is no account's.
+func lastEvents(stored []bus.Stored, partition int, handle func(bus.Stored)) {
+	last := map[order.AccountID]int{}
+	for i := range stored {
+		last[stored[i].Account] = i
+	}
+	for i := range stored {
+		if id := stored[i].Account; last[id] == i && (id == "" || id.Partition() == partition) {
+			handle(stored[i])
+		}
+	}
+}
+
+func (m *memoryLog) ReadSnapshots(_ context.Context, partition int, handle func(*bus.Snapshot)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, s := range m.snapshots {
+		if id.Partition() == partition {
+			handle(&s)
+		}
+	}
+	return nil
+}
+
+// KeepSnapshot stores any snapshot, one that is older than what is there too.
+func (m *memoryLog) KeepSnapshot(_ context.Context, s *bus.Snapshot) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.snapshots == nil {
+		m.snapshots = map[order.AccountID]bus.Snapshot{}
+	}
+	m.snapshots[s.Account] = *s
+	return nil
 }
 
 // events decodes what is stored and checks that each account's versions have no hole.

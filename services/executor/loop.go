@@ -26,6 +26,8 @@ type eventLog interface {
 	AppendEvents(ctx context.Context, events []bus.Append) ([]uint64, error)
 	ReadEvents(ctx context.Context, a order.AccountID, from uint64, handle func(bus.Stored) error) error
 	ReadPartitions(ctx context.Context, partitions []int, from uint64, handle func(bus.Stored) error) error
+	LastEvents(ctx context.Context, partition int, handle func(bus.Stored)) error
+	ReadSnapshots(ctx context.Context, partition int, handle func(*bus.Snapshot)) error
 }
 
 // settle is how long commands wait after a start for the exchanges to tell their instruments and for the first books, so
@@ -69,6 +71,9 @@ type loop struct {
 	settled  bool
 	tracer   *tracing.Tracer
 
+	unsaved   []order.AccountID // that have events beyond their snapshot, the first to have one first
+	snapshots chan *bus.Snapshot
+
 	stored atomic.Uint64 // the largest sequence seen in the event log; the mark follows it
 }
 
@@ -79,6 +84,9 @@ type owned struct {
 	wake  time.Time
 	// origins are what placed the orders that are not reported yet, where that is known: the spans of what follows continue it.
 	origins map[order.ID]tracing.Origin
+	since   time.Time // of the first event that its snapshot lacks; zero if there is none
+	saved   uint64    // place of the snapshot that it was made from; 0 if it was made from all its events
+	proof   string    // hash that the event there must have for the snapshot to fit; empty once that is shown
 	// broken is set when its events contradict each other. It is not touched again: a person must look.
 	broken bool
 }
@@ -94,7 +102,8 @@ func newLoop(cfg Config, events eventLog, log *slog.Logger) *loop {
 		inbox:    newInbox(log),
 		holdings: make(chan lease.Holdings, 1), claims: make(chan []claim), recovered: make(chan *recovered), places: make(chan places),
 		commands: make(chan command, queuedCommands), pairs: make(chan listing), questions: make(chan question),
-		market: twap.NewMarket(), wishes: newWishes(),
+		snapshots: make(chan *bus.Snapshot, queuedSnapshots),
+		market:    twap.NewMarket(), wishes: newWishes(),
 		accounts: map[order.AccountID]*owned{}, listed: map[market.Exchange]bool{}, ready: func() {}, ended: make(chan struct{}),
 	}
 }
@@ -105,6 +114,8 @@ func (l *loop) run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	settled := time.After(settle)
+	saving := time.NewTicker(snapshotTick)
+	defer saving.Stop()
 	l.wishes.tell()
 	for {
 		select {
@@ -135,6 +146,9 @@ func (l *loop) run(ctx context.Context) error {
 			l.takeMarket(l.now())
 			value, err := q.ask(l, l.now())
 			q.answer <- answer{value, err}
+		case <-saving.C:
+			l.snapshot()
+			continue // nothing has changed
 		case <-timer.C:
 			l.takeMarket(l.now())
 			if err := l.due(ctx); err != nil {

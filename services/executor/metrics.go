@@ -23,7 +23,7 @@ type meters struct {
 	// Read at a scrape.
 	batches, batched, batchRefusals                             atomic.Int64
 	conflicts, foreign, leasesTaken, leasesLost, leaseConflicts atomic.Int64
-	accounts, stopped, partitions                               atomic.Int64
+	accounts, stopped, partitions, snapshots, misfits           atomic.Int64
 }
 
 const ms = time.Millisecond
@@ -43,6 +43,8 @@ func (m *meters) observe(r *metrics.Registry) {
 	r.Readings(metrics.Count, "foreign_messages_total", "Messages in the logs that no part of the platform can have written; they were skipped.").Add(m.foreign.Load)
 	m.observeBatches(r)
 	m.observeLeases(r)
+	r.Readings(metrics.Count, "snapshots_total", "Snapshots of accounts stored.").Add(m.snapshots.Load)
+	r.Readings(metrics.Count, "snapshots_ignored_total", "Snapshots that were damaged, of another format, or did not fit the events: the account was read from all its events.").Add(m.misfits.Load)
 	r.Readings(metrics.Gauge, "accounts", "Accounts held in memory.").Add(m.accounts.Load)
 	r.Readings(metrics.Gauge, "accounts_stopped", "Accounts that are not worked on because their events contradict each other.").Add(m.stopped.Load)
 }

@@ -2,12 +2,8 @@ package executor
 
 import (
 	"container/heap"
-	"context"
-	"log/slog"
 	"time"
 
-	"github.com/hourglass-trading/hourglass/pkg/bus"
-	"github.com/hourglass-trading/hourglass/pkg/daemon"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 	"github.com/hourglass-trading/hourglass/services/executor/internal/account"
 	"github.com/hourglass-trading/hourglass/services/executor/internal/lease"
@@ -26,16 +22,6 @@ type partition struct {
 type claim struct {
 	partition int
 	cfg       *account.Config
-}
-
-// recovered is what was read of some partitions.
-type recovered struct {
-	claims   []claim
-	accounts map[order.AccountID]*owned
-	done     [order.Partitions]uint64 // the largest sequence of a command that an event carries
-	last     uint64                   // the largest sequence read
-	events   int
-	took     time.Duration
 }
 
 // hold takes in which partitions are ours from now on: what we have lost is dropped, whatever we know of it, because others
@@ -103,6 +89,9 @@ func (l *loop) adopt(r *recovered, now time.Time) {
 			l.wishes.count(&o, !o.Status.Ended())
 		}
 		a.state.Resume(now)
+		if a.seq != a.saved {
+			l.changed(id, a)
+		}
 		if wake, ok := a.state.Wake(); ok {
 			a.wake = wake
 			heap.Push(&l.timers, timer{wake, id})
@@ -112,7 +101,7 @@ func (l *loop) adopt(r *recovered, now time.Time) {
 	l.meters.accounts.Store(int64(len(l.accounts)))
 	l.stored.Store(max(l.stored.Load(), r.last))
 	l.follow()
-	l.log.Info("accounts recovered", "partitions", len(r.claims), "accounts", len(r.accounts), "events", r.events, "took", r.took)
+	l.log.Info("accounts recovered", "partitions", len(r.claims), "accounts", len(r.accounts), "from_snapshots", r.restored, "events", r.events, "took", r.took)
 	l.look()
 }
 
@@ -140,74 +129,4 @@ func (l *loop) claiming() chan<- []claim {
 		return l.claims
 	}
 	return nil
-}
-
-// recovery reads partitions from the log, besides the loop, which goes on with its other accounts.
-type recovery struct {
-	events eventLog
-	meters *meters
-	log    *slog.Logger
-}
-
-// run reads what is claimed and hands it over, until ctx ends. A log that cannot be read is tried again each second.
-func (r *recovery) run(ctx context.Context, claims <-chan []claim, out chan<- *recovered) error {
-	for {
-		var wanted []claim
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case wanted = <-claims:
-		}
-		for {
-			found, err := r.read(ctx, wanted)
-			if err == nil {
-				select {
-				case <-ctx.Done():
-					return ctx.Err()
-				case out <- found:
-				}
-				break
-			}
-			r.log.Warn("accounts not recovered", "error", err)
-			if err := daemon.Wait(ctx, time.Second); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// read makes the accounts of some partitions anew from all their events.
-func (r *recovery) read(ctx context.Context, claims []claim) (*recovered, error) {
-	began := time.Now()
-	out := &recovered{claims: claims, accounts: map[order.AccountID]*owned{}}
-	var partitions []int
-	var configs [order.Partitions]*account.Config
-	for _, c := range claims {
-		partitions = append(partitions, c.partition)
-		configs[c.partition] = c.cfg
-	}
-	err := r.events.ReadPartitions(ctx, partitions, 1, func(m bus.Stored) error {
-		out.events++
-		out.last = max(out.last, m.Seq)
-		if m.Account == "" {
-			r.meters.foreign.Add(1)
-			r.log.Error("foreign event skipped", "seq", m.Seq)
-			return nil
-		}
-		a := out.accounts[m.Account]
-		p := m.Account.Partition()
-		if a == nil {
-			a = newOwned(account.New(m.Account, configs[p]))
-			out.accounts[m.Account] = a
-		}
-		if a.broken {
-			return nil
-		}
-		if e := a.decode(m.Account, m, r.meters, r.log); e != nil && a.fold(m.Account, e, m, r.log) {
-			out.done[p] = max(out.done[p], e.CommandSeq)
-		}
-		return nil
-	})
-	out.took = time.Since(began)
-	return out, err
 }

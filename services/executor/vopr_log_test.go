@@ -88,7 +88,7 @@ func (wr *writer) append(events []bus.Append) (first uint64, err error) {
 	return first, nil
 }
 
-// AppendEvent, AppendEvents, ReadEvents and ReadPartitions are the log as a writer sees it.
+// AppendEvent, AppendEvents, ReadEvents, ReadPartitions, LastEvents and ReadSnapshots are the log as a writer sees it.
 func (wr *writer) AppendEvent(_ context.Context, a order.AccountID, id string, body []byte, last uint64) (uint64, error) {
 	return wr.append([]bus.Append{{Account: a, ID: id, Body: body, Last: last}})
 }
@@ -111,6 +111,40 @@ func (wr *writer) ReadEvents(_ context.Context, a order.AccountID, from uint64, 
 
 func (wr *writer) ReadPartitions(_ context.Context, partitions []int, from uint64, handle func(bus.Stored) error) error {
 	return wr.read(from, func(id order.AccountID) bool { return slices.Contains(partitions, id.Partition()) }, handle)
+}
+
+func (wr *writer) LastEvents(_ context.Context, partition int, handle func(bus.Stored)) error {
+	w := wr.world
+	if !w.knows(partition) {
+		return nil
+	}
+	if !w.calm && w.rng.IntN(10) == 0 {
+		return errNetwork
+	}
+	lastEvents(w.log.stored, partition, handle)
+	w.meanwhile()
+	return nil
+}
+
+func (w *world) knows(partition int) bool {
+	return slices.ContainsFunc(w.accounts, func(id order.AccountID) bool { return id.Partition() == partition })
+}
+
+func (wr *writer) ReadSnapshots(_ context.Context, partition int, handle func(*bus.Snapshot)) error {
+	w := wr.world
+	if !w.knows(partition) {
+		return nil
+	}
+	for _, id := range w.accounts {
+		if s := w.snapshots[id]; s != nil && id.Partition() == partition {
+			handle(s)
+		}
+	}
+	if !w.calm && w.rng.IntN(10) == 0 {
+		return errNetwork
+	}
+	w.meanwhile()
+	return nil
 }
 
 // read may fail anywhere in between, and what is stored while it reads is not told.

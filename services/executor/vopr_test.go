@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
@@ -33,12 +34,13 @@ func TestAnySeedOfMishapsLosesAndDoublesNothing(t *testing.T) {
 	var players sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		players.Go(func() {
+			var p packer
 			for !t.Failed() {
 				seed := first + next.Add(1) - 1
 				if seed >= first+seeds {
 					return
 				}
-				w := newWorld(seed)
+				w := newWorld(seed, &p)
 				if err := w.play(); err != nil {
 					t.Errorf("seed %d (HOURGLASS_VOPR_FIRST=%d HOURGLASS_VOPR_SEEDS=1): %v", seed, seed, err)
 				}
@@ -66,24 +68,26 @@ func number(t *testing.T, key string, otherwise uint64) uint64 {
 
 // world is the log of some accounts with the two executors that write it.
 type world struct {
-	rng      *rand.Rand
-	now      time.Time
-	cfg      Config
-	accounts []order.AccountID
-	log      voprLog
-	commands []order.Command // a command's sequence is its place, from 1
-	bodies   [][]byte        // of commands
-	writers  [2]*writer
-	books    uint64
-	epochs   uint64
-	calm     bool  // nothing goes wrong any more
-	fault    error // the first
+	rng       *rand.Rand
+	now       time.Time
+	cfg       Config
+	accounts  []order.AccountID
+	log       voprLog
+	commands  []order.Command                   // a command's sequence is its place, from 1
+	bodies    [][]byte                          // of commands
+	snapshots map[order.AccountID]*bus.Snapshot // what either executor stored last; it may be damaged
+	writers   [2]*writer
+	packer    *packer
+	books     uint64
+	epochs    uint64
+	calm      bool  // nothing goes wrong any more
+	fault     error // the first
 }
 
-func newWorld(seed uint64) *world {
-	w := &world{
+func newWorld(seed uint64, p *packer) *world {
+	w := &world{packer: p,
 		rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), cfg: testConfig(),
-		log: voprLog{last: map[order.AccountID]uint64{}},
+		log: voprLog{last: map[order.AccountID]uint64{}}, snapshots: map[order.AccountID]*bus.Snapshot{},
 	}
 	if w.rng.IntN(2) == 0 {
 		w.cfg.Profile.LiquidityMemoryMS = 30_000
@@ -94,7 +98,7 @@ func newWorld(seed uint64) *world {
 		w.send(order.Command{ID: "open-" + string(id), Account: id, Type: order.OpenAccount})
 	}
 	for i := range w.writers {
-		w.writers[i] = &writer{world: w, saved: map[order.AccountID]saved{}, skew: time.Duration(w.rng.IntN(400)-200) * time.Millisecond}
+		w.writers[i] = &writer{world: w, skew: time.Duration(w.rng.IntN(400)-200) * time.Millisecond}
 		w.writers[i].boot()
 	}
 	return w

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
@@ -28,16 +27,9 @@ type writer struct {
 
 	claimed []claim // partitions that are being read
 	found   *recovered
-	saved   map[order.AccountID]saved
 	places  map[int]bool // partitions whose commands are brought
 	round   uint64
 	cursor  uint64 // the command brought last
-}
-
-// saved is a snapshot of an account.
-type saved struct {
-	state []byte
-	seq   uint64
 }
 
 // boot starts an executor anew; all partitions are given to it.
@@ -107,7 +99,7 @@ func (wr *writer) turn() (did bool, err error) {
 			return true, err
 		}
 		wr.found, wr.claimed = found, nil
-		return true, wr.restore()
+		return true, nil
 	}
 	wr.takeMarket(wr.now())
 	if m := wr.bring(); m != nil {
@@ -123,42 +115,31 @@ func (wr *writer) turn() (did bool, err error) {
 	return did, err
 }
 
-// save takes snapshots of what an executor has.
+// save stores the snapshot of an account, as its executor has it; now and then one that is damaged, or of another format.
 func (wr *writer) save() {
-	for id, a := range wr.accounts {
-		state, err := json.Marshal(a.state)
-		if err != nil {
-			wr.world.fault = err
-		}
-		wr.saved[id] = saved{state, a.seq}
+	w := wr.world
+	id := w.accounts[w.rng.IntN(len(w.accounts))]
+	a := wr.accounts[id]
+	if a == nil || a.broken || a.seq == 0 {
+		return
 	}
-}
-
-// restore puts accounts that were made from snapshots in the place of some that were made from all their events.
-func (wr *writer) restore() error {
-	for _, id := range wr.world.accounts {
-		a, s := wr.found.accounts[id], wr.saved[id]
-		if a == nil || s.state == nil || wr.world.rng.IntN(2) == 0 {
-			continue
-		}
-		i := slices.IndexFunc(wr.found.claims, func(c claim) bool { return c.partition == id.Partition() })
-		state, err := account.Restore(s.state, wr.found.claims[i].cfg)
-		if err != nil {
-			return err
-		}
-		restored := newOwned(state)
-		restored.seq = s.seq
-		for _, m := range wr.world.log.stored[s.seq:a.seq] {
-			if m.Account != id {
-				continue
-			}
-			if e := restored.decode(id, m, &wr.meters, wr.log); !restored.fold(id, e, m, wr.log) {
-				return fmt.Errorf("account %s does not go on from its snapshot", id)
-			}
-		}
-		wr.found.accounts[id] = restored
+	s, err := a.freeze(id)
+	if err == nil {
+		err = w.packer.pack(s)
 	}
-	return nil
+	if err != nil {
+		w.fault = err
+		return
+	}
+	switch w.rng.IntN(8) {
+	case 0:
+		s.State[w.rng.IntN(len(s.State))] ^= 1 << w.rng.IntN(8)
+	case 1:
+		s.Seq += uint64(w.rng.IntN(3)) // it may be the place of another event
+	case 2:
+		s.Format = "0"
+	}
+	w.snapshots[id] = s
 }
 
 // bring returns the next command of the wanted partitions; nil if there is none.

@@ -1,0 +1,123 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+
+	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
+)
+
+// Snapshot is an account's state as of one of its events, kept in the bucket of snapshots. It saves time and is never the
+// truth: who reads one holds it against the event that it names, and does without where it does not fit.
+type Snapshot struct {
+	Account order.AccountID             `json:"account"`
+	Format  string                      `json:"format"` // of the state; whoever knows another ignores it
+	Version uint64                      `json:"v"`      // of the event
+	Seq     uint64                      `json:"seq"`    // its place in the event log
+	Prev    string                      `json:"prev"`   // its hash, which the next event names as its predecessor's
+	State   []byte                      `json:"state"`  // JSON, gzipped
+	Sum     string                      `json:"sum"`    // SHA-256 of the JSON, in hex
+	Origins map[order.ID]tracing.Origin `json:"origins,omitempty"`
+}
+
+// SnapshotKey is the key of an account's snapshot.
+func SnapshotKey(a order.AccountID) string { return fmt.Sprintf("%02d.%s", a.Partition(), a) }
+
+// KeepSnapshot stores a snapshot unless there is one of a later event. One that is larger than a message may be is an
+// error: the account is then read from all its events.
+func (c *Conn) KeepSnapshot(ctx context.Context, s *Snapshot) error {
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	body, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("encode snapshot of %s: %w", s.Account, err)
+	}
+	kv, err := c.Bucket(ctx, SnapshotBucket)
+	if err != nil {
+		return err
+	}
+	var revision uint64
+	entry, err := kv.Get(ctx, SnapshotKey(s.Account))
+	if err == nil {
+		revision = entry.Revision()
+		var there Snapshot
+		if json.Unmarshal(entry.Value(), &there) == nil && there.Format == s.Format && there.Seq >= s.Seq {
+			return nil
+		}
+	} else if !errors.Is(err, jetstream.ErrKeyNotFound) {
+		return fmt.Errorf("look at the snapshot of %s: %w", s.Account, err)
+	}
+	if revision == 0 {
+		_, err = kv.Create(ctx, SnapshotKey(s.Account), body)
+	} else {
+		_, err = kv.Update(ctx, SnapshotKey(s.Account), body, revision)
+	}
+	if err != nil && !LostRace(err) { // who was faster has one too
+		return fmt.Errorf("keep the snapshot of %s: %w", s.Account, err)
+	}
+	return nil
+}
+
+// ReadSnapshots calls handle with the snapshots of a partition's accounts. What is no snapshot of the account that its key
+// names is handed over as one of an account without a name.
+func (c *Conn) ReadSnapshots(ctx context.Context, partition int, handle func(*Snapshot)) error {
+	stream := "KV_" + SnapshotBucket
+	return c.lastOf(ctx, c.js, stream, fmt.Sprintf("$KV.%s.%02d.*", SnapshotBucket, partition), func(m *jetstream.RawStreamMsg) {
+		var s Snapshot
+		if err := json.Unmarshal(m.Data, &s); err != nil || m.Subject != "$KV."+SnapshotBucket+"."+SnapshotKey(s.Account) {
+			s = Snapshot{}
+		}
+		handle(&s)
+	})
+}
+
+// LastEvents calls handle with the last event of each account of a partition. At and Origin are not told. It fails where a
+// partition has more accounts than the server tells at once, 1,024.
+func (c *Conn) LastEvents(ctx context.Context, partition int, handle func(Stored)) error {
+	return c.lastOf(ctx, c.events, EventStream, partitionSubjects("evt", []int{partition})[0], func(m *jetstream.RawStreamMsg) {
+		account, err := order.ParseAccountID(m.Subject[strings.LastIndexByte(m.Subject, '.')+1:])
+		if err != nil || EventSubject(account) != m.Subject {
+			account = ""
+		}
+		handle(Stored{Seq: m.Sequence, Account: account, Data: m.Data})
+	})
+}
+
+// lastOf reads the last message of each subject. The answer comes in many messages: that the last of them is the last is
+// told by the server's count of what is still to come.
+func (c *Conn) lastOf(ctx context.Context, js jetstream.JetStream, stream, subjects string, handle func(*jetstream.RawStreamMsg)) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	messages, err := jetstreamext.GetLastMsgsFor(ctx, js, stream, []string{subjects})
+	if err != nil {
+		return fmt.Errorf("read the last of %s: %w", subjects, err)
+	}
+	pending := "none"
+	for m, err := range messages {
+		if errors.Is(err, jetstreamext.ErrNoMessages) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the last of %s: %w", subjects, err)
+		}
+		pending = m.Header.Get("Nats-Num-Pending")
+		if m.Header.Get(jetstreamOperation) == "" { // else a key was deleted
+			handle(m)
+		}
+	}
+	if pending != "0" {
+		return fmt.Errorf("read the last of %s: %w: %s are still to come", subjects, nats.ErrTimeout, pending)
+	}
+	return nil
+}
+
+// jetstreamOperation is the header of a marker that a bucket puts in a deleted key's place.
+const jetstreamOperation = "KV-Operation"
