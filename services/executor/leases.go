@@ -29,9 +29,7 @@ var errDeaf = errors.New("the watch over the leases has fallen silent")
 
 // leaseStore is the part of a key-value bucket that leases need.
 type leaseStore interface {
-	Get(ctx context.Context, key string) (jetstream.KeyValueEntry, error)
-	Create(ctx context.Context, key string, value []byte, opts ...jetstream.KVCreateOpt) (uint64, error)
-	Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
+	keyStore
 	Delete(ctx context.Context, key string, opts ...jetstream.KVDeleteOpt) error
 	WatchFiltered(ctx context.Context, keys []string, opts ...jetstream.WatchOpt) (jetstream.KeyWatcher, error)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 )
 
-// markStore is what a mark needs of the bucket that keeps it.
-type markStore interface {
+// keyStore is what a mark needs of the bucket that keeps it, as leases do.
+type keyStore interface {
 	Get(ctx context.Context, key string) (jetstream.KeyValueEntry, error)
 	Create(ctx context.Context, key string, value []byte, opts ...jetstream.KVCreateOpt) (uint64, error)
 	Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
@@ -23,12 +23,12 @@ type markStore interface {
 
 // mark keeps bus.MarkKey: how far the event log has been seen to reach.
 type mark struct {
-	store markStore
+	store keyStore
 	log   *slog.Logger
 }
 
 // newMark opens the mark, and says loudly if the event log, which reaches the sequence last, ends before it.
-func newMark(ctx context.Context, store markStore, last uint64, log *slog.Logger) (*mark, error) {
+func newMark(ctx context.Context, store keyStore, last uint64, log *slog.Logger) (*mark, error) {
 	m := &mark{store, log}
 	seen, _, err := m.read(ctx)
 	if err != nil {
