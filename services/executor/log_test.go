@@ -144,6 +144,14 @@ func (m *memoryLog) KeepSnapshot(_ context.Context, s *bus.Snapshot) error {
 	return nil
 }
 
+// kept returns the snapshot that was stored of an account.
+func (m *memoryLog) kept(a order.AccountID) (s bus.Snapshot, there bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, there = m.snapshots[a]
+	return s, there
+}
+
 // events decodes what is stored and checks that each account's versions have no hole.
 func (m *memoryLog) events(t *testing.T) []order.Event {
 	t.Helper()
