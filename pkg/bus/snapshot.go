@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
 
@@ -91,8 +91,8 @@ func (c *Conn) LastEvents(ctx context.Context, partition int, handle func(Stored
 	})
 }
 
-// lastOf reads the last message of each subject. The answer comes in many messages: that the last of them is the last is
-// told by the server's count of what is still to come.
+// lastOf reads the last message of each subject. The answer comes in many messages. That none was dropped on the way, and the
+// last of them is the last, is told by the server's count of what is still to come.
 func (c *Conn) lastOf(ctx context.Context, js jetstream.JetStream, stream, subjects string, handle func(*jetstream.RawStreamMsg)) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -100,7 +100,7 @@ func (c *Conn) lastOf(ctx context.Context, js jetstream.JetStream, stream, subje
 	if err != nil {
 		return fmt.Errorf("read the last of %s: %w", subjects, err)
 	}
-	pending := "none"
+	began, pending := false, uint64(0)
 	for m, err := range messages {
 		if errors.Is(err, jetstreamext.ErrNoMessages) {
 			return nil
@@ -108,16 +108,23 @@ func (c *Conn) lastOf(ctx context.Context, js jetstream.JetStream, stream, subje
 		if err != nil {
 			return fmt.Errorf("read the last of %s: %w", subjects, err)
 		}
-		pending = m.Header.Get("Nats-Num-Pending")
+		left, err := strconv.ParseUint(m.Header.Get("Nats-Num-Pending"), 10, 64)
+		if err != nil || began && left+1 != pending {
+			return fmt.Errorf("read the last of %s: %w: %d after %d to come", subjects, errGap, left, pending)
+		}
+		began, pending = true, left
 		if m.Header.Get(jetstreamOperation) == "" { // else a key was deleted
 			handle(m)
 		}
 	}
-	if pending != "0" {
-		return fmt.Errorf("read the last of %s: %w: %s are still to come", subjects, nats.ErrTimeout, pending)
+	if !began || pending != 0 {
+		return fmt.Errorf("read the last of %s: %w: %d are still to come", subjects, errGap, pending)
 	}
 	return nil
 }
+
+// errGap says that an answer of many messages has not arrived as a whole.
+var errGap = errors.New("the answer is not whole")
 
 // jetstreamOperation is the header of a marker that a bucket puts in a deleted key's place.
 const jetstreamOperation = "KV-Operation"

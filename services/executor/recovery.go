@@ -100,6 +100,9 @@ func (r *recovery) read(ctx context.Context, claims []claim) (*recovered, error)
 		p := id.Partition()
 		in.out.done[p] = max(in.out.done[p], a.state.CommandSeq)
 		in.out.last = max(in.out.last, a.seq)
+		if a.saved > 0 {
+			in.out.restored++
+		}
 	}
 	in.out.took = time.Since(began)
 	return in.out, nil
@@ -149,7 +152,6 @@ func (in *reading) match(a *owned, m bus.Stored) (from uint64) {
 		return 1
 	}
 	in.out.accounts[m.Account] = a
-	in.out.restored++
 	if a.seq == m.Seq {
 		a.proof = ""
 		return 0
@@ -210,7 +212,6 @@ func (in *reading) apply(a *owned, m bus.Stored) {
 // refuse throws away an account that was made from a snapshot.
 func (in *reading) refuse(id order.AccountID) {
 	delete(in.out.accounts, id)
-	in.out.restored--
 	in.misfits[id] = true
 	in.ignore(id)
 }
