@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -39,6 +40,8 @@ type Config struct {
 
 	// TrustedProxies are the networks whose X-Forwarded-For is believed; empty: nobody's.
 	TrustedProxies []netip.Prefix
+	// Origins are the other sites (scheme://host[:port], lower case) whose pages may use the interface, with a token of their own.
+	Origins []string
 
 	Limits  Limits
 	Tracing tracing.Config
@@ -122,10 +125,25 @@ func ParseConfig(getenv func(string) string) (Config, error) {
 		}
 		cfg.TrustedProxies = append(cfg.TrustedProxies, network.Masked())
 	}
+	cfg.Origins = parseOrigins(env)
 	if err := cfg.checkLimits(cfg.Listen); err != nil {
 		env.Fault("HOURGLASS_RATE_LIMITS", err)
 	}
 	return cfg, env.Err()
+}
+
+// parseOrigins takes each site by name: a wildcard would be everybody.
+func parseOrigins(env *daemon.Lookup) (origins []string) {
+	const key = "HOURGLASS_CORS_ORIGINS"
+	for _, text := range env.List(key) {
+		u, err := url.Parse(text)
+		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || text != u.Scheme+"://"+u.Host || strings.ContainsAny(u.Host, `*?[\`) {
+			env.Fault(key, fmt.Errorf("%q is not a site of the form https://host", text))
+			continue
+		}
+		origins = append(origins, strings.ToLower(text))
+	}
+	return origins
 }
 
 func parseDirect(env *daemon.Lookup) Direct {

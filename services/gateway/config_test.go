@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,11 +25,12 @@ func TestAllFaultsAreToldTogether(t *testing.T) {
 	_, err := parse(map[string]string{
 		"HOURGLASS_LISTEN": "here", "HOURGLASS_EXCHANGES": "binance,>", "HOURGLASS_MARKET": "moon", "HOURGLASS_NATS": "http://x",
 		"HOURGLASS_RATE_IP_PER_SECOND": "-1", "HOURGLASS_TRUSTED_PROXIES": "10.0.0.0/8,10.1",
+		"HOURGLASS_CORS_ORIGINS": "https://desk.example,*",
 	})
 	if !errors.Is(err, daemon.ErrConfig) {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"LISTEN", "EXCHANGES", "MARKET", "NATS", "RATE_IP_PER_SECOND", "TRUSTED_PROXIES"} {
+	for _, key := range []string{"LISTEN", "EXCHANGES", "MARKET", "NATS", "RATE_IP_PER_SECOND", "TRUSTED_PROXIES", "CORS_ORIGINS"} {
 		if !strings.Contains(err.Error(), "HOURGLASS_"+key) {
 			t.Errorf("%s is not told: %v", key, err)
 		}
@@ -42,6 +44,18 @@ func TestLimitsAreOffOnLoopbackAlone(t *testing.T) {
 	} {
 		if _, err := parse(map[string]string{"HOURGLASS_LISTEN": listen, "HOURGLASS_RATE_LIMITS": "off"}); (err == nil) != allowed {
 			t.Errorf("off on %s: %v", listen, err)
+		}
+	}
+}
+
+func TestSitesAreListedByTheirWholeNames(t *testing.T) {
+	cfg, err := parse(map[string]string{"HOURGLASS_CORS_ORIGINS": "https://Desk.example, http://localhost:5173"})
+	if err != nil || !slices.Equal(cfg.Origins, []string{"https://desk.example", "http://localhost:5173"}) {
+		t.Errorf("%q, %v", cfg.Origins, err)
+	}
+	for _, site := range []string{"*", "https://*.example", "https://desk.example/", "desk.example", "null", "ftp://desk.example", "https://", "https://x@desk.example", "https://desk.example?"} {
+		if cfg, err := parse(map[string]string{"HOURGLASS_CORS_ORIGINS": site}); err == nil {
+			t.Errorf("%q was taken: %q", site, cfg.Origins)
 		}
 	}
 }

@@ -164,9 +164,9 @@ func assemble(ctx context.Context, cfg Config, conn *bus.Conn, by watch, log *sl
 		Market: view.NewMarket(conn, log), Statuses: statuses, Accounts: view.NewAccounts(conn, log),
 		Ready:  func(ctx context.Context) map[string]string { return ready(ctx, conn, statuses) },
 		Limits: limits.ofRest(), Direct: cfg.Direct.URLs,
-		Proxies: cfg.TrustedProxies, Pages: web.FS(), Kind: cfg.Market, Version: cfg.Version, Metrics: rest.NewMetrics(by.metrics), Tracer: by.tracer, Log: log,
+		Proxies: cfg.TrustedProxies, Origins: cfg.Origins, Pages: web.FS(), Kind: cfg.Market, Version: cfg.Version, Metrics: rest.NewMetrics(by.metrics), Tracer: by.tracer, Log: log,
 	}
-	hub = stream.NewHub(stream.Config{Public: cfg.PublicStreams, Market: cfg.Market, Version: cfg.Version, Limits: limits.Streams, Metrics: stream.NewMetrics(by.metrics), Tracer: by.tracer},
+	hub = stream.NewHub(stream.Config{Public: cfg.PublicStreams, Origins: cfg.Origins, Market: cfg.Market, Version: cfg.Version, Limits: limits.Streams, Metrics: stream.NewMetrics(by.metrics), Tracer: by.tracer},
 		parts.Auth, parts.Catalog, parts.Market, parts.Accounts, log)
 	parts.Stream, parts.Events, parts.Streams = hub, hub.Events, stream.Document()
 	hub.Observe(by.metrics)

@@ -25,7 +25,7 @@ type attack struct {
 }
 
 // leastAttacks is how many there are at least; fewer mean that some were lost.
-const leastAttacks = 600
+const leastAttacks = 1_000
 
 // stage is a house with a victim, an attacker, and what they have.
 type stage struct {
@@ -35,6 +35,7 @@ type stage struct {
 	order, keyID    string             // hers
 	reader, trader  string             // bob's API keys
 	ticket, refresh string             // bob's
+	page, cookie    string             // the tokens of bob's dashboard
 	routes          []route
 }
 
@@ -43,7 +44,7 @@ func TestAttacks(t *testing.T) {
 	s := newStage(t)
 	attacks := slices.Concat(
 		s.tokenAttacks(), s.routeAttacks(), s.foreignAttacks(), s.bodyAttacks(), s.injections(), s.requestAttacks(), s.browserAttacks(),
-		s.streamAttacks(),
+		s.streamAttacks(), s.cookieAttacks(), s.sharingAttacks(),
 	)
 	names := map[string]bool{}
 	for _, a := range attacks {
@@ -63,6 +64,9 @@ func TestAttacks(t *testing.T) {
 	if a := s.get("/v1/balance", s.alice); string(a.Body) != `{"balances":[{"asset":"USDT","total":"1000000","available":"1000000","reserved":"0"}]}`+"\n" {
 		t.Errorf("the victim's funds afterwards: %s", a.Body)
 	}
+	if a := s.renew(t, refreshToken+"="+s.cookie); a.Status != 200 {
+		t.Errorf("the session of the victim's dashboard afterwards: %d %s", a.Status, a.Body)
+	}
 	if a := s.get("/v1/orders", s.bob); string(a.Body) != `{"orders":[]}`+"\n" {
 		t.Errorf("something was created by a refused request: %s", a.Body)
 	}
@@ -71,7 +75,7 @@ func TestAttacks(t *testing.T) {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	keys := t.TempDir()
-	s := &stage{house: newHouse(t, func(cfg *gateway.Config) { cfg.KeyDir = keys }), order: "hers", routes: routes(t)}
+	s := &stage{house: newHouse(t, func(cfg *gateway.Config) { cfg.KeyDir, cfg.Origins = keys, []string{partner} }), order: "hers", routes: routes(t)}
 	text, err := os.ReadFile(filepath.Join(keys, "jwt-current.pem"))
 	if err != nil {
 		t.Fatal(err)
@@ -93,6 +97,7 @@ func newStage(t *testing.T) *stage {
 	}
 	s.ticket = s.post("/v1/ws/ticket", s.bob, "").field(t, "ticket").(string)
 	s.refresh = s.post("/v1/login", "", `{"username":"bob","password":"correct horse"}`).field(t, "refresh_token").(string)
+	s.page, s.cookie = s.enter(t)
 	return s
 }
 

@@ -520,6 +520,10 @@ type ClientInterface interface {
 
 	// LoginWithBody Exchange a password for tokens
 	//
+	// A page in a browser sends `"cookie": true`: then the refresh token is set as the cookie `__Host-rt`, which no script can
+	// read, and `POST /token` with `grant_type=refresh_token` and nothing else renews it. A page of another site is refused (403
+	// `cross_origin`).
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /login (the `Login` operationId).
@@ -527,12 +531,18 @@ type ClientInterface interface {
 
 	// Login Exchange a password for tokens
 	//
+	// A page in a browser sends `"cookie": true`: then the refresh token is set as the cookie `__Host-rt`, which no script can
+	// read, and `POST /token` with `grant_type=refresh_token` and nothing else renews it. A page of another site is refused (403
+	// `cross_origin`).
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /login (the `Login` operationId).
 	Login(ctx context.Context, body LoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Logout End the session; its tokens are void and its connections are closed within a second
+	//
+	// A browser's cookie `__Host-rt` is removed with it.
 	//
 	// Corresponds with POST /logout (the `Logout` operationId).
 	Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -687,12 +697,18 @@ type ClientInterface interface {
 
 	// TokenWithBody The same for OAuth2 clients; also exchanges a refresh token
 	//
+	// With `grant_type=refresh_token` the token is `refresh_token` of the form or else the cookie `__Host-rt`; the new one comes
+	// back the same way.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /token (the `Token` operationId).
 	TokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// TokenWithFormdataBody The same for OAuth2 clients; also exchanges a refresh token
+	//
+	// With `grant_type=refresh_token` the token is `refresh_token` of the form or else the cookie `__Host-rt`; the new one comes
+	// back the same way.
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type.
 	//
@@ -910,6 +926,10 @@ func (c *Client) GetKlines(ctx context.Context, exchange Exchange, symbol Symbol
 
 // LoginWithBody Exchange a password for tokens
 //
+// A page in a browser sends `"cookie": true`: then the refresh token is set as the cookie `__Host-rt`, which no script can
+// read, and `POST /token` with `grant_type=refresh_token` and nothing else renews it. A page of another site is refused (403
+// `cross_origin`).
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /login (the `Login` operationId).
@@ -927,6 +947,10 @@ func (c *Client) LoginWithBody(ctx context.Context, contentType string, body io.
 
 // Login Exchange a password for tokens
 //
+// A page in a browser sends `"cookie": true`: then the refresh token is set as the cookie `__Host-rt`, which no script can
+// read, and `POST /token` with `grant_type=refresh_token` and nothing else renews it. A page of another site is refused (403
+// `cross_origin`).
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /login (the `Login` operationId).
@@ -943,6 +967,8 @@ func (c *Client) Login(ctx context.Context, body LoginJSONRequestBody, reqEditor
 }
 
 // Logout End the session; its tokens are void and its connections are closed within a second
+//
+// A browser's cookie `__Host-rt` is removed with it.
 //
 // Corresponds with POST /logout (the `Logout` operationId).
 func (c *Client) Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1337,6 +1363,9 @@ func (c *Client) Register(ctx context.Context, body RegisterJSONRequestBody, req
 
 // TokenWithBody The same for OAuth2 clients; also exchanges a refresh token
 //
+// With `grant_type=refresh_token` the token is `refresh_token` of the form or else the cookie `__Host-rt`; the new one comes
+// back the same way.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /token (the `Token` operationId).
@@ -1353,6 +1382,9 @@ func (c *Client) TokenWithBody(ctx context.Context, contentType string, body io.
 }
 
 // TokenWithFormdataBody The same for OAuth2 clients; also exchanges a refresh token
+//
+// With `grant_type=refresh_token` the token is `refresh_token` of the form or else the cookie `__Host-rt`; the new one comes
+// back the same way.
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type.
 //
@@ -2974,6 +3006,10 @@ type ClientWithResponsesInterface interface {
 
 	// LoginWithBodyWithResponse Exchange a password for tokens
 	//
+	// A page in a browser sends `"cookie": true`: then the refresh token is set as the cookie `__Host-rt`, which no script can
+	// read, and `POST /token` with `grant_type=refresh_token` and nothing else renews it. A page of another site is refused (403
+	// `cross_origin`).
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /login (the `Login` operationId).
@@ -2981,12 +3017,18 @@ type ClientWithResponsesInterface interface {
 
 	// LoginWithResponse Exchange a password for tokens
 	//
+	// A page in a browser sends `"cookie": true`: then the refresh token is set as the cookie `__Host-rt`, which no script can
+	// read, and `POST /token` with `grant_type=refresh_token` and nothing else renews it. A page of another site is refused (403
+	// `cross_origin`).
+	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /login (the `Login` operationId).
 	LoginWithResponse(ctx context.Context, body LoginJSONRequestBody, reqEditors ...RequestEditorFn) (*LoginResponse, error)
 
 	// LogoutWithResponse End the session; its tokens are void and its connections are closed within a second
+	//
+	// A browser's cookie `__Host-rt` is removed with it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -3165,12 +3207,18 @@ type ClientWithResponsesInterface interface {
 
 	// TokenWithBodyWithResponse The same for OAuth2 clients; also exchanges a refresh token
 	//
+	// With `grant_type=refresh_token` the token is `refresh_token` of the form or else the cookie `__Host-rt`; the new one comes
+	// back the same way.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /token (the `Token` operationId).
 	TokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TokenResponse, error)
 
 	// TokenWithFormdataBodyWithResponse The same for OAuth2 clients; also exchanges a refresh token
+	//
+	// With `grant_type=refresh_token` the token is `refresh_token` of the form or else the cookie `__Host-rt`; the new one comes
+	// back the same way.
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3783,6 +3831,11 @@ func (r GetKlinesResponse) ContentType() string {
 	return ""
 }
 
+// LoginResponse200Headers the declared response headers of an HTTP 200 response for Login
+type LoginResponse200Headers struct {
+	SetCookie *string
+}
+
 // LoginResponseDefaultHeaders the declared response headers of an HTTP default response for Login
 type LoginResponseDefaultHeaders struct {
 	RetryAfter *string
@@ -3795,6 +3848,8 @@ type LoginResponse struct {
 	JSON200 *Tokens
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *LoginResponse200Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *LoginResponseDefaultHeaders
 }
@@ -3838,6 +3893,11 @@ func (r LoginResponse) ContentType() string {
 	return ""
 }
 
+// LogoutResponse204Headers the declared response headers of an HTTP 204 response for Logout
+type LogoutResponse204Headers struct {
+	SetCookie *string
+}
+
 // LogoutResponseDefaultHeaders the declared response headers of an HTTP default response for Logout
 type LogoutResponseDefaultHeaders struct {
 	RetryAfter *string
@@ -3848,6 +3908,8 @@ type LogoutResponse struct {
 	HTTPResponse *http.Response
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *LogoutResponse204Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *LogoutResponseDefaultHeaders
 }
@@ -4958,6 +5020,11 @@ func (r RegisterResponse) ContentType() string {
 	return ""
 }
 
+// TokenResponse200Headers the declared response headers of an HTTP 200 response for Token
+type TokenResponse200Headers struct {
+	SetCookie *string
+}
+
 // TokenResponseDefaultHeaders the declared response headers of an HTTP default response for Token
 type TokenResponseDefaultHeaders struct {
 	RetryAfter *string
@@ -4970,6 +5037,8 @@ type TokenResponse struct {
 	JSON200 *Tokens
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *TokenResponse200Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *TokenResponseDefaultHeaders
 }
@@ -5239,6 +5308,10 @@ func (c *ClientWithResponses) GetKlinesWithResponse(ctx context.Context, exchang
 
 // LoginWithBodyWithResponse Exchange a password for tokens
 //
+// A page in a browser sends `"cookie": true`: then the refresh token is set as the cookie `__Host-rt`, which no script can
+// read, and `POST /token` with `grant_type=refresh_token` and nothing else renews it. A page of another site is refused (403
+// `cross_origin`).
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /login (the `Login` operationId).
@@ -5252,6 +5325,10 @@ func (c *ClientWithResponses) LoginWithBodyWithResponse(ctx context.Context, con
 
 // LoginWithResponse Exchange a password for tokens
 //
+// A page in a browser sends `"cookie": true`: then the refresh token is set as the cookie `__Host-rt`, which no script can
+// read, and `POST /token` with `grant_type=refresh_token` and nothing else renews it. A page of another site is refused (403
+// `cross_origin`).
+//
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /login (the `Login` operationId).
@@ -5264,6 +5341,8 @@ func (c *ClientWithResponses) LoginWithResponse(ctx context.Context, body LoginJ
 }
 
 // LogoutWithResponse End the session; its tokens are void and its connections are closed within a second
+//
+// A browser's cookie `__Host-rt` is removed with it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -5586,6 +5665,9 @@ func (c *ClientWithResponses) RegisterWithResponse(ctx context.Context, body Reg
 
 // TokenWithBodyWithResponse The same for OAuth2 clients; also exchanges a refresh token
 //
+// With `grant_type=refresh_token` the token is `refresh_token` of the form or else the cookie `__Host-rt`; the new one comes
+// back the same way.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /token (the `Token` operationId).
@@ -5598,6 +5680,9 @@ func (c *ClientWithResponses) TokenWithBodyWithResponse(ctx context.Context, con
 }
 
 // TokenWithFormdataBodyWithResponse The same for OAuth2 clients; also exchanges a refresh token
+//
+// With `grant_type=refresh_token` the token is `refresh_token` of the form or else the cookie `__Host-rt`; the new one comes
+// back the same way.
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -6153,6 +6238,16 @@ func ParseLoginResponse(rsp *http.Response) (*LoginResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers LoginResponse200Headers
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers200 = &headers
 	case true:
 		var headers LoginResponseDefaultHeaders
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -6195,6 +6290,16 @@ func ParseLogoutResponse(rsp *http.Response) (*LogoutResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 204:
+		var headers LogoutResponse204Headers
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers204 = &headers
 	case true:
 		var headers LogoutResponseDefaultHeaders
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -7232,6 +7337,16 @@ func ParseTokenResponse(rsp *http.Response) (*TokenResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers TokenResponse200Headers
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = &value
+		}
+		response.Headers200 = &headers
 	case true:
 		var headers TokenResponseDefaultHeaders
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {

@@ -63,7 +63,14 @@ type Tokens struct {
 	Access    string
 	ExpiresIn time.Duration
 	Refresh   string
+	RefreshIn time.Duration // how long Refresh is good, if it is not used before
 }
+
+// Client is where a session is used from, as far as it can be told from a request.
+type Client struct{ Address, UserAgent string }
+
+// mark tells clients apart. Neither an address nor a browser's name is stored for it.
+func (c Client) mark() string { return secretHash(c.Address + "\n" + c.UserAgent) }
 
 // Service registers users and gives and checks tokens.
 type Service struct {
@@ -93,12 +100,12 @@ func New(users, sessions, apiKeys Bucket, keys *Keys, accessLife time.Duration, 
 }
 
 // Login checks a password and opens a session. It takes as long for an unknown user as for a wrong password.
-func (s *Service) Login(ctx context.Context, username, password string) (Tokens, error) {
+func (s *Service) Login(ctx context.Context, username, password string, from Client) (Tokens, error) {
 	u, err := s.check(ctx, username, password)
 	if err != nil {
 		return Tokens{}, err
 	}
-	return s.open(ctx, u.Account)
+	return s.open(ctx, u.Account, from)
 }
 
 // store marks an error of the bus.

@@ -16,6 +16,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// home is where the users of these tests are.
+var home = Client{Address: "192.0.2.1", UserAgent: "test"}
+
 func newService(t *testing.T) *Service {
 	t.Helper()
 	keys, err := LoadKeys(t.TempDir())
@@ -51,7 +54,7 @@ func TestUsersHaveOneNameInAnyCase(t *testing.T) {
 	if _, err := s.Register(ctx, "aLICE", "another one"); !errors.Is(err, ErrTaken) {
 		t.Errorf("again: %v", err)
 	}
-	tokens, err := s.Login(ctx, "ALICE", "correct horse")
+	tokens, err := s.Login(ctx, "ALICE", "correct horse", home)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +62,7 @@ func TestUsersHaveOneNameInAnyCase(t *testing.T) {
 		t.Errorf("token speaks for %+v, %v", who, err)
 	}
 	for name, login := range map[string][2]string{"wrong password": {"alice", "wrong"}, "unknown": {"bob", "correct horse"}, "empty": {"", ""}} {
-		if _, err := s.Login(ctx, login[0], login[1]); !errors.Is(err, ErrCredentials) {
+		if _, err := s.Login(ctx, login[0], login[1], home); !errors.Is(err, ErrCredentials) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -84,13 +87,13 @@ func TestAHashMadeAtAnotherCostIsRenewedAtLogin(t *testing.T) {
 	if _, err := users.Update(ctx, key, body, users.entries[key].revision); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Login(ctx, "alice", "password"); err != nil {
+	if _, err := s.Login(ctx, "alice", "password", home); err != nil {
 		t.Fatal(err)
 	}
 	if text := string(users.entries[key].value); !strings.Contains(text, fmt.Sprintf("m=%d,t=%d", hashMemoryKiB, hashPasses)) {
 		t.Errorf("still %s", text)
 	}
-	if _, err := s.Login(ctx, "alice", "password"); err != nil {
+	if _, err := s.Login(ctx, "alice", "password", home); err != nil {
 		t.Errorf("at the new cost: %v", err)
 	}
 	for _, broken := range []string{"", "$argon2id$", "plain", "$argon2i$v=19$m=64,t=1,p=1$c29tZXNhbHQ$x", "$argon2id$v=19$m=99999999,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAA"} {
@@ -104,15 +107,15 @@ func TestRefreshTokensAreUsedOnce(t *testing.T) {
 	s, ctx := newService(t), t.Context()
 	now := time.Now()
 	s.now = func() time.Time { return now }
-	first, err := s.open(ctx, "alice")
+	first, err := s.open(ctx, "alice", home)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := s.Refresh(ctx, first.Refresh)
+	second, err := s.Refresh(ctx, first.Refresh, home)
 	if err != nil {
 		t.Fatal(err)
 	}
-	lost, err := s.Refresh(ctx, first.Refresh) // within the grace: the answer may have been lost
+	lost, err := s.Refresh(ctx, first.Refresh, home) // within the grace: the answer may have been lost
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,20 +123,20 @@ func TestRefreshTokensAreUsedOnce(t *testing.T) {
 		t.Error(err)
 	}
 	now = now.Add(sessionGrace + time.Second)
-	if _, err := s.Refresh(ctx, first.Refresh); !errors.Is(err, ErrToken) {
+	if _, err := s.Refresh(ctx, first.Refresh, home); !errors.Is(err, ErrToken) {
 		t.Errorf("an old token: %v", err)
 	}
 	for name, token := range map[string]string{"the stolen family": lost.Refresh, "its other branch": second.Refresh, "nonsense": "hgr_x"} {
-		if _, err := s.Refresh(ctx, token); !errors.Is(err, ErrToken) {
+		if _, err := s.Refresh(ctx, token, home); !errors.Is(err, ErrToken) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	idle, err := s.open(ctx, "alice")
+	idle, err := s.open(ctx, "alice", home)
 	if err != nil {
 		t.Fatal(err)
 	}
 	now = now.Add(sessionIdle + time.Second)
-	if _, err := s.Refresh(ctx, idle.Refresh); !errors.Is(err, ErrToken) {
+	if _, err := s.Refresh(ctx, idle.Refresh, home); !errors.Is(err, ErrToken) {
 		t.Errorf("an idle session: %v", err)
 	}
 }
@@ -158,12 +161,12 @@ func legacy(t *testing.T) string {
 
 func TestEndedSessionsAreSwept(t *testing.T) {
 	s, ctx := newService(t), t.Context()
-	old, err := s.open(ctx, "alice")
+	old, err := s.open(ctx, "alice", home)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.now = func() time.Time { return time.Now().Add(sessionIdle + time.Minute) }
-	fresh, err := s.open(ctx, "alice")
+	fresh, err := s.open(ctx, "alice", home)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,10 +176,10 @@ func TestEndedSessionsAreSwept(t *testing.T) {
 	if n := len(s.sessions.(*bucket).entries); n != 1 {
 		t.Errorf("%d sessions are left", n)
 	}
-	if _, err := s.Refresh(ctx, fresh.Refresh); err != nil {
+	if _, err := s.Refresh(ctx, fresh.Refresh, home); err != nil {
 		t.Errorf("the fresh one: %v", err)
 	}
-	if _, err := s.Refresh(ctx, old.Refresh); !errors.Is(err, ErrToken) {
+	if _, err := s.Refresh(ctx, old.Refresh, home); !errors.Is(err, ErrToken) {
 		t.Errorf("the old one: %v", err)
 	}
 }

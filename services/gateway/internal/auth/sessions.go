@@ -19,8 +19,8 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/order"
 )
 
-// How long a session lives: unused, in all, and how long the token before the current one is still taken, because the
-// answer that carried the current one may have been lost.
+// How long a session lives: unused, in all, and how long the token before the current one is still taken from the client
+// that has exchanged it, because the answer that carried the current one may have been lost.
 const (
 	sessionIdle  = 7 * 24 * time.Hour
 	sessionLife  = 30 * 24 * time.Hour
@@ -31,6 +31,7 @@ const (
 type session struct {
 	Hash      string    `json:"hash"`               // SHA-256 of the current secret
 	Previous  string    `json:"previous,omitempty"` // of the one before
+	Client    string    `json:"client,omitempty"`   // mark of the one that has the current token
 	RotatedAt time.Time `json:"rotated_at"`
 	UsedAt    time.Time `json:"used_at"`
 	EndsAt    time.Time `json:"ends_at"`
@@ -57,24 +58,25 @@ func secretHash(secret string) string {
 }
 
 // open starts a session.
-func (s *Service) open(ctx context.Context, account order.AccountID) (Tokens, error) {
+func (s *Service) open(ctx context.Context, account order.AccountID, from Client) (Tokens, error) {
 	family := newID()
 	key := string(account) + "." + family
 	secret, hash := newSecret()
 	now := s.now().UTC()
-	body, err := json.Marshal(session{Hash: hash, RotatedAt: now, UsedAt: now, EndsAt: now.Add(sessionLife)})
+	opened := session{Hash: hash, Client: from.mark(), RotatedAt: now, UsedAt: now, EndsAt: now.Add(sessionLife)}
+	body, err := json.Marshal(opened)
 	if err != nil {
 		return Tokens{}, fmt.Errorf("encode session: %w", err)
 	}
 	if _, err := s.sessions.Create(ctx, key, body); err != nil {
 		return Tokens{}, store("open the session", err)
 	}
-	return s.tokens(account, family, key, secret)
+	return s.tokens(key, secret, opened)
 }
 
 // Refresh exchanges a refresh token for new tokens. A token that was exchanged before is a sign of theft: it ends the
-// session, except within seconds of its exchange, when the first answer may have been lost.
-func (s *Service) Refresh(ctx context.Context, token string) (Tokens, error) {
+// session, except within seconds of its exchange and from the same client, when the first answer may have been lost.
+func (s *Service) Refresh(ctx context.Context, token string, from Client) (Tokens, error) {
 	parts := refreshToken.FindStringSubmatch(token)
 	if parts == nil {
 		return Tokens{}, ErrToken
@@ -92,20 +94,22 @@ func (s *Service) Refresh(ctx context.Context, token string) (Tokens, error) {
 		return Tokens{}, fmt.Errorf("decode session: %w", err)
 	}
 	now := s.now().UTC()
-	lost := equal(given, old.Previous) && now.Before(old.RotatedAt.Add(sessionGrace))
+	lost := equal(given, old.Previous) && now.Before(old.RotatedAt.Add(sessionGrace)) && equal(from.mark(), old.Client)
 	if old.over(now) || (!equal(given, old.Hash) && !lost) {
-		if err := s.sessions.Delete(ctx, key); err != nil {
-			return Tokens{}, store("end the session", err)
+		account, family, _ := strings.Cut(key, ".")
+		if err := s.Logout(ctx, Identity{Account: order.AccountID(account), Session: family}); err != nil {
+			return Tokens{}, err
 		}
 		return Tokens{}, ErrToken
 	}
-	return s.rotate(ctx, key, old, given, entry.Revision())
+	return s.rotate(ctx, key, session{Previous: given, Client: from.mark(), RotatedAt: now, UsedAt: now, EndsAt: old.EndsAt}, entry.Revision())
 }
 
-func (s *Service) rotate(ctx context.Context, key string, old session, given string, revision uint64) (Tokens, error) {
-	secret, hash := newSecret()
-	now := s.now().UTC()
-	body, err := json.Marshal(session{Hash: hash, Previous: given, RotatedAt: now, UsedAt: now, EndsAt: old.EndsAt})
+// rotate keeps a session under a new secret.
+func (s *Service) rotate(ctx context.Context, key string, renewed session, revision uint64) (Tokens, error) {
+	var secret string
+	secret, renewed.Hash = newSecret()
+	body, err := json.Marshal(renewed)
 	if err != nil {
 		return Tokens{}, fmt.Errorf("encode session: %w", err)
 	}
@@ -113,16 +117,19 @@ func (s *Service) rotate(ctx context.Context, key string, old session, given str
 		// Also when another request won the race with the same token: its answer is the one that counts.
 		return Tokens{}, store("renew the session", err)
 	}
-	account, family, _ := strings.Cut(key, ".")
-	return s.tokens(order.AccountID(account), family, key, secret)
+	return s.tokens(key, secret, renewed)
 }
 
-func (s *Service) tokens(account order.AccountID, family, key, secret string) (Tokens, error) {
-	access, err := s.sign(account, family)
+func (s *Service) tokens(key, secret string, of session) (Tokens, error) {
+	account, family, _ := strings.Cut(key, ".")
+	access, err := s.sign(order.AccountID(account), family)
 	if err != nil {
 		return Tokens{}, err
 	}
-	return Tokens{Access: access, ExpiresIn: s.accessLife, Refresh: "hgr_" + key + "." + secret}, nil
+	return Tokens{
+		Access: access, ExpiresIn: s.accessLife,
+		Refresh: "hgr_" + key + "." + secret, RefreshIn: min(sessionIdle, of.EndsAt.Sub(s.now())),
+	}, nil
 }
 
 func equal(a, b string) bool {

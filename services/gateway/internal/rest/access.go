@@ -14,6 +14,11 @@ type credentials struct {
 	Password string `json:"password"`
 }
 
+type loginRequest struct {
+	credentials
+	Cookie bool `json:"cookie"`
+}
+
 type grant struct {
 	GrantType    string `json:"grant_type"`
 	Username     string `json:"username"`
@@ -34,11 +39,17 @@ type tokens struct {
 	AccessToken  string `json:"access_token"`
 	TokenType    string `json:"token_type"`
 	ExpiresIn    int    `json:"expires_in"`
-	RefreshToken string `json:"refresh_token"`
+	RefreshToken string `json:"refresh_token,omitempty"`
 }
 
-func tokensOf(t auth.Tokens) tokens {
-	return tokens{AccessToken: t.Access, TokenType: "bearer", ExpiresIn: seconds(t.ExpiresIn), RefreshToken: t.Refresh}
+// tokensOf returns the answer that carries tokens, and the header that keeps the refresh token if that is to be a cookie.
+func tokensOf(t auth.Tokens, cookie bool) (tokens, *string) {
+	told := tokens{AccessToken: t.Access, TokenType: "bearer", ExpiresIn: seconds(t.ExpiresIn)}
+	if cookie {
+		return told, cookieOf(t)
+	}
+	told.RefreshToken = t.Refresh
+	return told, nil
 }
 
 // Register creates the user and has the account opened. If nobody answers for the account now, the command is in the log
@@ -69,31 +80,43 @@ func (s *server) Login(ctx context.Context, req LoginRequestObject) (LoginRespon
 	if err != nil {
 		return nil, err
 	}
-	return Login200JSONResponse(tokensOf(t)), nil
+	told, kept := tokensOf(t, req.Body.Cookie)
+	return Login200JSONResponse{Body: told, Headers: Login200ResponseHeaders{SetCookie: kept}}, nil
 }
 
 // Token gives tokens by the rules of OAuth2.
 func (s *server) Token(ctx context.Context, req TokenRequestObject) (TokenResponseObject, error) {
 	var (
-		t   auth.Tokens
-		err error
+		t      auth.Tokens
+		err    error
+		cookie = req.Body.GrantType == "refresh_token" && req.Body.RefreshToken == "" && req.Params.RefreshToken != nil
 	)
-	if req.Body.GrantType == "refresh_token" {
-		if t, err = s.Auth.Refresh(ctx, req.Body.RefreshToken); errors.Is(err, auth.ErrToken) {
-			err = newProblem(http.StatusUnauthorized, "invalid_grant", "the refresh token is not valid; log in again")
-		}
-	} else {
+	switch {
+	case cookie:
+		t, err = s.refresh(ctx, *req.Params.RefreshToken)
+	case req.Body.GrantType == "refresh_token":
+		t, err = s.refresh(ctx, req.Body.RefreshToken)
+	default:
 		t, err = s.login(ctx, req.Body.Username, req.Body.Password)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return Token200JSONResponse(tokensOf(t)), nil
+	told, kept := tokensOf(t, cookie)
+	return Token200JSONResponse{Body: told, Headers: Token200ResponseHeaders{SetCookie: kept}}, nil
+}
+
+func (s *server) refresh(ctx context.Context, token string) (auth.Tokens, error) {
+	t, err := s.Auth.Refresh(ctx, token, client(ctx))
+	if errors.Is(err, auth.ErrToken) {
+		return t, newProblem(http.StatusUnauthorized, "invalid_grant", "the refresh token is not valid; log in again")
+	}
+	return t, err
 }
 
 func (s *server) login(ctx context.Context, username, password string) (t auth.Tokens, err error) {
 	err = s.guarded(ctx, username, func() error {
-		t, err = s.Auth.Login(ctx, username, password)
+		t, err = s.Auth.Login(ctx, username, password, client(ctx))
 		return err
 	})
 	return t, err

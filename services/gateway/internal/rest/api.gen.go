@@ -168,7 +168,7 @@ type KlineList = klineList
 type Level = any
 
 // Login defines model for Login.
-type Login = credentials
+type Login = loginRequest
 
 // MaybeDecimal A Decimal, or null for none.
 type MaybeDecimal = *decimal.Decimal
@@ -264,6 +264,9 @@ type IdempotencyKey = string
 // Limit defines model for Limit.
 type Limit = int
 
+// RefreshToken defines model for RefreshCookie.
+type RefreshToken = string
+
 // Symbol Examples: BTC-USDT
 type Symbol = string
 
@@ -301,6 +304,12 @@ type GetKlinesParams struct {
 
 	// End The last candle opens at or before this: RFC 3339, or milliseconds since 1970. Empty: no bound.
 	End *string `form:"end,omitempty" json:"end,omitempty"`
+}
+
+// LogoutParams defines parameters for Logout.
+type LogoutParams struct {
+	// RefreshToken The refresh token of a browser that logged in with `"cookie": true`.
+	RefreshToken *RefreshToken `form:"__Host-rt,omitempty" json:"__Host-rt,omitempty"`
 }
 
 // GetOrderbookParams defines parameters for GetOrderbook.
@@ -366,6 +375,12 @@ type GetReportParams struct {
 
 // GetReportParamsFormat defines parameters for GetReport.
 type GetReportParamsFormat string
+
+// TokenParams defines parameters for Token.
+type TokenParams struct {
+	// RefreshToken The refresh token of a browser that logged in with `"cookie": true`.
+	RefreshToken *RefreshToken `form:"__Host-rt,omitempty" json:"__Host-rt,omitempty"`
+}
 
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
 type CreateAPIKeyJSONRequestBody = NewAPIKey
@@ -437,7 +452,7 @@ type ServerInterface interface {
 	Login(ctx echo.Context) error
 	// Logout End the session; its tokens are void and its connections are closed within a second
 	// (POST /logout)
-	Logout(ctx echo.Context) error
+	Logout(ctx echo.Context, params LogoutParams) error
 	// CreateNATSCredentials A token with which to subscribe to NATS directly
 	// (POST /nats/credentials)
 	CreateNATSCredentials(ctx echo.Context) error
@@ -491,7 +506,7 @@ type ServerInterface interface {
 	Register(ctx echo.Context) error
 	// Token The same for OAuth2 clients; also exchanges a refresh token
 	// (POST /token)
-	Token(ctx echo.Context) error
+	Token(ctx echo.Context, params TokenParams) error
 	// CreateTicket A text that opens one WebSocket, for browsers, which cannot send a header with it
 	// (POST /ws/ticket)
 	CreateTicket(ctx echo.Context) error
@@ -711,8 +726,22 @@ func (w *ServerInterfaceWrapper) Login(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) Logout(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params LogoutParams
+
+	if cookie, err := ctx.Cookie("__Host-rt"); err == nil {
+
+		var value RefreshToken
+		err = runtime.BindStyledParameterWithOptions("simple", "__Host-rt", cookie.Value, &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationCookie, Explode: true, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter __Host-rt: %s", err))
+		}
+		params.RefreshToken = &value
+
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.Logout(ctx)
+	err = w.Handler.Logout(ctx, params)
 	return err
 }
 
@@ -1077,8 +1106,22 @@ func (w *ServerInterfaceWrapper) Register(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) Token(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TokenParams
+
+	if cookie, err := ctx.Cookie("__Host-rt"); err == nil {
+
+		var value RefreshToken
+		err = runtime.BindStyledParameterWithOptions("simple", "__Host-rt", cookie.Value, &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationCookie, Explode: true, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter __Host-rt: %s", err))
+		}
+		params.RefreshToken = &value
+
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.Token(ctx)
+	err = w.Handler.Token(ctx, params)
 	return err
 }
 
@@ -1659,15 +1702,25 @@ type LoginResponseObject interface {
 	VisitLoginResponse(w http.ResponseWriter) error
 }
 
-type Login200JSONResponse Tokens
+type Login200ResponseHeaders struct {
+	SetCookie *string
+}
+
+type Login200JSONResponse struct {
+	Body    Tokens
+	Headers Login200ResponseHeaders
+}
 
 func (response Login200JSONResponse) VisitLoginResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -1695,16 +1748,25 @@ func (response LogindefaultApplicationProblemPlusJSONResponse) VisitLoginRespons
 }
 
 type LogoutRequestObject struct {
+	Params LogoutParams
 }
 
 type LogoutResponseObject interface {
 	VisitLogoutResponse(w http.ResponseWriter) error
 }
 
+type Logout204ResponseHeaders struct {
+	SetCookie *string
+}
+
 type Logout204Response struct {
+	Headers Logout204ResponseHeaders
 }
 
 func (response Logout204Response) VisitLogoutResponse(w http.ResponseWriter) error {
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
 	w.WriteHeader(204)
 	return nil
 }
@@ -2726,22 +2788,33 @@ func (response RegisterdefaultApplicationProblemPlusJSONResponse) VisitRegisterR
 }
 
 type TokenRequestObject struct {
-	Body *TokenFormdataRequestBody
+	Params TokenParams
+	Body   *TokenFormdataRequestBody
 }
 
 type TokenResponseObject interface {
 	VisitTokenResponse(w http.ResponseWriter) error
 }
 
-type Token200JSONResponse Tokens
+type Token200ResponseHeaders struct {
+	SetCookie *string
+}
+
+type Token200JSONResponse struct {
+	Body    Tokens
+	Headers Token200ResponseHeaders
+}
 
 func (response Token200JSONResponse) VisitTokenResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -3281,8 +3354,10 @@ func (sh *strictHandler) Login(ctx echo.Context) error {
 }
 
 // Logout operation middleware
-func (sh *strictHandler) Logout(ctx echo.Context) error {
+func (sh *strictHandler) Logout(ctx echo.Context, params LogoutParams) error {
 	var request LogoutRequestObject
+
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.Logout(ctx.Request().Context(), request.(LogoutRequestObject))
@@ -3862,8 +3937,10 @@ func (sh *strictHandler) Register(ctx echo.Context) error {
 }
 
 // Token operation middleware
-func (sh *strictHandler) Token(ctx echo.Context) error {
+func (sh *strictHandler) Token(ctx echo.Context, params TokenParams) error {
 	var request TokenRequestObject
+
+	request.Params = params
 
 	if form, err := ctx.FormParams(); err == nil {
 		var body TokenFormdataRequestBody

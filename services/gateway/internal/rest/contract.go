@@ -52,7 +52,7 @@ type operation struct {
 
 type param struct {
 	name     string
-	in       string // path, query or header
+	in       string // path, query, header or cookie
 	required bool
 	kind     string // integer, boolean or string
 	schema   *jsonschema.Schema

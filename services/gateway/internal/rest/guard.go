@@ -98,7 +98,7 @@ func (s *server) guarded(ctx context.Context, username string, check func() erro
 	if err := s.spend(ctx, s.logins, "logins"); err != nil {
 		return err
 	}
-	name, from := strings.ToLower(username), address(ctx)
+	name, from := strings.ToLower(username), client(ctx).Address
 	if wait := s.guard.wait(name, from, time.Now()); wait > 0 && !s.Limits.Off {
 		return tooMany("too_many_failures", "too many wrong passwords for this name", wait)
 	}

@@ -137,7 +137,7 @@ func (s *server) spend(ctx context.Context, l *limiter, what string) error {
 	if s.Limits.Off {
 		return nil
 	}
-	a := l.take(address(ctx), time.Now())
+	a := l.take(client(ctx).Address, time.Now())
 	if a.wait == 0 {
 		return nil
 	}

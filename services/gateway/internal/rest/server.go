@@ -45,6 +45,7 @@ type Parts struct {
 	Limits  Limits
 	Direct  []string       // where users subscribe to NATS; empty: nowhere
 	Proxies []netip.Prefix // whose X-Forwarded-For is believed
+	Origins []string       // scheme://host of the other sites whose pages may ask with a token of their own
 	Kind    string         // live, sim or replay
 	Version string
 	Metrics Metrics
@@ -59,6 +60,7 @@ type server struct {
 	Parts
 	log      *slog.Logger
 	contract *contract
+	pages    http.CrossOriginProtection // knows ours from those of other sites
 	perIP    *limiter
 	perUser  *limiter
 	logins   *limiter
@@ -97,10 +99,16 @@ func newEcho(parts Parts) (*echo.Echo, error) {
 	e.HTTPErrorHandler = s.fail
 	e.IPExtractor = clientAddress(parts.Proxies)
 	e.Use(s.identify, s.recover, s.secure)
+	if err := s.allowOrigins(e); err != nil {
+		return nil, err
+	}
 
 	checks := make(map[string][]echo.MiddlewareFunc, len(c.operations))
 	for _, op := range c.operations {
 		checks[op.id] = []echo.MiddlewareFunc{wholePath, s.admit(op), op.validate}
+	}
+	for _, id := range []string{"login", "token", "logout"} {
+		checks[id] = append(checks[id], s.fromOwnPage)
 	}
 	checks["getReport"] = append(checks["getReport"], negotiate)
 	handlers := NewStrictHandler(s, nil)
@@ -167,7 +175,7 @@ func (s *server) registerByHand(e *echo.Echo, checks map[string][]echo.Middlewar
 		if err := s.countConnect(ctx); err != nil {
 			return err
 		}
-		if err := checkUpgrade(ctx.Request()); err != nil {
+		if err := s.checkUpgrade(ctx.Request()); err != nil {
 			return err
 		}
 		s.Stream.ServeHTTP(ctx.Response(), ctx.Request())
@@ -249,11 +257,11 @@ func caller(ctx context.Context) auth.Identity {
 	return id
 }
 
-type addressContext struct{}
+type clientContext struct{}
 
-// address returns where a request comes from, as it is counted.
-func address(ctx context.Context) string {
-	from, _ := ctx.Value(addressContext{}).(string)
+// client returns where a request comes from, its address as it is counted.
+func client(ctx context.Context) auth.Client {
+	from, _ := ctx.Value(clientContext{}).(auth.Client)
 	return from
 }
 
@@ -269,7 +277,8 @@ func (s *server) admit(op *operation) echo.MiddlewareFunc {
 				return err
 			}
 			known := context.WithValue(within, identityKey{}, id)
-			ctx.SetRequest(req.WithContext(context.WithValue(known, addressContext{}, addressKey(ctx.RealIP()))))
+			from := auth.Client{Address: addressKey(ctx.RealIP()), UserAgent: req.UserAgent()}
+			ctx.SetRequest(req.WithContext(context.WithValue(known, clientContext{}, from)))
 			return next(ctx)
 		}
 	}

@@ -57,11 +57,11 @@ func (s *server) GetKeys(context.Context, GetKeysRequestObject) (GetKeysResponse
 }
 
 // Logout ends the caller's session.
-func (s *server) Logout(ctx context.Context, _ LogoutRequestObject) (LogoutResponseObject, error) {
+func (s *server) Logout(ctx context.Context, req LogoutRequestObject) (LogoutResponseObject, error) {
 	if err := s.Auth.Logout(ctx, caller(ctx)); err != nil {
 		return nil, err
 	}
-	return Logout204Response{}, nil
+	return Logout204Response{Headers: Logout204ResponseHeaders{SetCookie: noCookie(req.Params.RefreshToken)}}, nil
 }
 
 // ChangePassword changes the caller's password. Wrong ones are counted as those of logins are, so that a stolen token does

@@ -97,6 +97,15 @@ func (p param) read(ctx echo.Context, query url.Values) (text string, found bool
 			return "", true, errors.New("is there more than once")
 		}
 		return query.Get(p.name), len(values) == 1, nil
+	case "cookie":
+		cookies := ctx.Request().CookiesNamed(p.name)
+		if len(cookies) > 1 {
+			return "", true, errors.New("is there more than once")
+		}
+		if len(cookies) == 1 {
+			return cookies[0].Value, true, nil
+		}
+		return "", false, nil
 	}
 	values := ctx.Request().Header.Values(p.name)
 	if len(values) > 1 {

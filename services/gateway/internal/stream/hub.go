@@ -70,8 +70,9 @@ type Authenticator interface {
 
 // Config is what a Hub is told.
 type Config struct {
-	Public  bool   // market streams need no token
-	Market  string // live, sim or replay
+	Public  bool     // market streams need no token
+	Origins []string // scheme://host of the other sites whose pages may connect
+	Market  string   // live, sim or replay
 	Version string
 	Limits  Limits
 	Metrics Metrics
@@ -131,9 +132,10 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}))
 		return
 	}
-	// Cross-origin requests are refused by the library's default; without Origin it is no browser, and a token is asked for.
+	// Cross-origin requests are refused by the library but for the listed ones; without Origin it is no browser, and a token
+	// is asked for.
 	over := &taken{ResponseWriter: w}
-	conn, err := websocket.Accept(over, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
+	conn, err := websocket.Accept(over, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled, OriginPatterns: h.cfg.Origins})
 	if err != nil {
 		h.leave(s)
 		return // answered by Accept

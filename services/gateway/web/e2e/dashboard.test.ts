@@ -18,7 +18,8 @@ beforeAll(async () => {
   await hourglass.start()
   await wire.open()
   browser = await launch()
-  page = await browser.newPage({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark' })
+  const tabs = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark' })
+  page = await tabs.newPage()
   page.setDefaultTimeout(15_000)
   page.on('console', (m) => m.type() === 'error' && complaints.push(m.text()))
   page.on('pageerror', (e) => complaints.push(e.stack ?? e.message))
@@ -96,6 +97,21 @@ it('registers, and refuses a wrong password in plain words', async () => {
   await picture(page, '02-wrong-password')
   await signIn(password)
   await page.getByRole('link', { name: 'New order' }).waitFor()
+})
+
+it('stays signed in over a reload and in another tab, by a cookie that no script can read', async () => {
+  for (let i = 0; i < 2; i++) {
+    await page.reload()
+    await page.getByRole('link', { name: 'New order' }).waitFor()
+  }
+  const other = await page.context().newPage()
+  await other.goto(url())
+  await other.getByRole('link', { name: 'New order' }).waitFor()
+  await other.close()
+  const kept = (await page.context().cookies()).map((c) => [c.name, c.httpOnly, c.secure, c.sameSite, c.path])
+  expect(kept).toEqual([['__Host-rt', true, true, 'Strict', '/']])
+  const readable = await page.evaluate(() => JSON.stringify([document.cookie, localStorage, sessionStorage]))
+  expect(readable).not.toMatch(/hgr_|eyJ/)
 })
 
 it('shows the market: candles, book of all exchanges, trades, lights', async () => {
@@ -269,15 +285,13 @@ it('keeps the form when the session has ended, and signs in again on top of it',
   expect(await page.locator('input[name=quantity]').inputValue()).toBe('0.75')
 })
 
-/** Ends the page's session on the server, as signing out from another tab with the same session does. */
+/** Ends the page's session by signing out in another tab. */
 async function endSession(): Promise<void> {
-  const kept = await page.evaluate(() => sessionStorage.getItem('hourglass.session'))
-  const { refresh } = JSON.parse(kept ?? '{}') as { refresh: string }
-  const { access_token } = await ask<{ access_token: string }>('/token', {
-    method: 'POST',
-    body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: refresh }),
-  })
-  await ask('/logout', { method: 'POST', headers: { Authorization: 'Bearer ' + access_token } })
+  const other = await page.context().newPage()
+  await other.goto(url())
+  await other.getByRole('button', { name: 'Sign out' }).click()
+  await other.locator('input[name=password]').waitFor()
+  await other.close()
 }
 
 it('reports what an order cost, alone and beside another', async () => {

@@ -92,15 +92,11 @@ export class Api {
 
   // Access
   register = (username: string, password: string) => this.post('/register', { username, password }, true)
-  login = (username: string, password: string) => this.post<t.Tokens>('/login', { username, password }, true)
-  refresh = async (refresh_token: string) =>
-    (
-      await this.call<t.Tokens>(
-        '/token',
-        { method: 'POST', form: { grant_type: 'refresh_token', refresh_token } },
-        true,
-      )
-    ).data
+  // Of both the refresh token is a cookie, which the browser sends and keeps by itself.
+  login = (username: string, password: string) =>
+    this.post<t.Tokens>('/login', { username, password, cookie: true }, true)
+  refresh = async () =>
+    (await this.call<t.Tokens>('/token', { method: 'POST', form: { grant_type: 'refresh_token' } }, true)).data
   logout = () => this.post('/logout')
   apiKeys = async () => (await this.get<{ keys: t.ApiKey[] }>('/api-keys')).keys
   createApiKey = (name: string, scopes: string[]) =>

@@ -19,7 +19,6 @@ export interface Problem {
 
 export interface Tokens {
   access_token: string
-  refresh_token: string
   expires_in: number
 }
 

@@ -2,39 +2,33 @@ import { Api, ApiError, Unreachable } from '../api/client'
 import type { Tokens } from '../api/types'
 
 /**
- * Who is signed in. The access token lives in memory alone; the refresh token and the name stay with the tab, so that a
- * reload does not ask for the password. An expired session keeps the page as it is and asks for the password on top of it.
+ * Who is signed in. The access token lives in memory alone; the refresh token is a cookie that no script can read, which all
+ * tabs share, so a reload does not ask for the password. Only the name is kept here, to be shown. An expired session keeps
+ * the page as it is and asks for the password on top of it.
  */
-const place = 'hourglass.session'
+const place = 'hourglass.username'
 type Phase = 'starting' | 'out' | 'in' | 'expired'
 
 class Session {
   phase = $state<Phase>('starting')
   username = $state('')
   private access = ''
-  private refreshToken = ''
   private renewing: Promise<boolean> | undefined
 
   readonly api = new Api({ token: () => this.access || undefined, renew: () => this.renew() })
   readonly token = () => this.access || undefined
 
   async start(): Promise<void> {
-    try {
-      const kept = JSON.parse(sessionStorage.getItem(place) ?? 'null') as { username: string; refresh: string } | null
-      if (kept) {
-        this.username = kept.username
-        this.refreshToken = kept.refresh
-        if (await this.renew()) return
-      }
-    } catch {
-      sessionStorage.removeItem(place)
-    }
+    this.username = localStorage.getItem(place) ?? ''
+    if (this.username && (await this.renew())) return
     if (this.phase === 'starting' || this.phase === 'expired') this.phase = 'out'
   }
 
   async signIn(username: string, password: string): Promise<void> {
+    const tokens = await this.api.login(username, password)
     this.username = username
-    this.accept(await this.api.login(username, password))
+    localStorage.setItem(place, username)
+    this.accept(tokens)
   }
 
   async register(username: string, password: string): Promise<void> {
@@ -44,21 +38,26 @@ class Session {
 
   async signOut(): Promise<void> {
     await this.api.logout().catch(() => undefined) // gone from here in any case
-    this.access = this.refreshToken = ''
-    sessionStorage.removeItem(place)
+    this.access = ''
+    localStorage.removeItem(place)
     this.phase = 'out'
   }
 
-  /** A new access token for the refresh token; many may ask at once, one request answers all. */
+  /** A new access token for the cookie; many may ask at once, one request answers all. */
   renew(): Promise<boolean> {
-    this.renewing ??= this.exchange().finally(() => (this.renewing = undefined))
+    this.renewing ??= oneTab(() => this.exchange()).finally(() => (this.renewing = undefined))
     return this.renewing
   }
 
   private async exchange(): Promise<boolean> {
-    for (let attempt = 0; this.refreshToken; attempt++) {
+    for (let attempt = 0; this.phase === 'starting' || this.phase === 'in'; attempt++) {
       try {
-        this.accept(await this.api.refresh(this.refreshToken))
+        const tokens = await this.api.refresh()
+        if (this.access && accountOf(tokens.access_token) !== accountOf(this.access)) {
+          location.reload() // somebody else has signed in in another tab; nothing here is theirs
+          return false
+        }
+        this.accept(tokens)
         return true
       } catch (e) {
         const passing = e instanceof Unreachable || (e instanceof ApiError && (e.status === 429 || e.status >= 500))
@@ -67,18 +66,29 @@ class Session {
         await new Promise((done) => setTimeout(done, 1000))
       }
     }
-    this.access = this.refreshToken = ''
-    sessionStorage.removeItem(place)
+    this.access = ''
     if (this.phase !== 'out') this.phase = 'expired'
     return false
   }
 
   private accept(t: Tokens): void {
     this.access = t.access_token
-    this.refreshToken = t.refresh_token
-    sessionStorage.setItem(place, JSON.stringify({ username: this.username, refresh: t.refresh_token }))
     this.phase = 'in'
   }
+}
+
+/**
+ * Runs in one tab at a time: each exchange takes the cookie that the one before has left, and a token that is used a second
+ * time ends the session. Locks are there wherever the cookie is: over TLS and on this machine.
+ */
+async function oneTab(run: () => Promise<boolean>): Promise<boolean> {
+  return navigator.locks ? await navigator.locks.request('hourglass.refresh', run) : await run()
+}
+
+/** Whom an access token speaks for. */
+function accountOf(token: string): unknown {
+  const claims = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/')
+  return (JSON.parse(atob(claims)) as { sub: unknown }).sub
 }
 
 export const session = new Session()
