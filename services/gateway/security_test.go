@@ -44,7 +44,7 @@ func TestAttacks(t *testing.T) {
 	s := newStage(t)
 	attacks := slices.Concat(
 		s.tokenAttacks(), s.routeAttacks(), s.foreignAttacks(), s.bodyAttacks(), s.injections(), s.requestAttacks(), s.browserAttacks(),
-		s.streamAttacks(), s.cookieAttacks(), s.sharingAttacks(),
+		s.streamAttacks(), s.cookieAttacks(), s.sharingAttacks(), s.passwordAttacks(),
 	)
 	names := map[string]bool{}
 	for _, a := range attacks {

@@ -52,9 +52,15 @@ func tokensOf(t auth.Tokens, cookie bool) (tokens, *string) {
 	return told, nil
 }
 
+// tooCommon is what a user is told of a password that everybody tries first.
+const tooCommon = "is a common one, a single word, or the username: take another, a sentence is best"
+
 // Register creates the user and has the account opened. If nobody answers for the account now, the command is in the log
 // and the account opens when its owner is back.
 func (s *server) Register(ctx context.Context, req RegisterRequestObject) (RegisterResponseObject, error) {
+	if err := auth.CheckNew(req.Body.Username, req.Body.Password); err != nil {
+		return nil, invalid([]order.FieldError{{Field: "password", Detail: tooCommon}})
+	}
 	if err := s.spend(ctx, s.signups, "users registered"); err != nil {
 		return nil, err
 	}

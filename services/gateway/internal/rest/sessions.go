@@ -67,6 +67,9 @@ func (s *server) Logout(ctx context.Context, req LogoutRequestObject) (LogoutRes
 // ChangePassword changes the caller's password. Wrong ones are counted as those of logins are, so that a stolen token does
 // not help to guess.
 func (s *server) ChangePassword(ctx context.Context, req ChangePasswordRequestObject) (ChangePasswordResponseObject, error) {
+	if err := auth.CheckNew(req.Body.Username, req.Body.New); err != nil {
+		return nil, invalid([]order.FieldError{{Field: "new_password", Detail: tooCommon}})
+	}
 	err := s.guarded(ctx, req.Body.Username, func() error {
 		return s.Auth.ChangePassword(ctx, caller(ctx), req.Body.Username, req.Body.Current, req.Body.New)
 	})

@@ -21,7 +21,7 @@ beforeAll(async () => {
   const tabs = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: 'dark' })
   page = await tabs.newPage()
   page.setDefaultTimeout(15_000)
-  page.on('console', (m) => m.type() === 'error' && complaints.push(m.text()))
+  page.on('console', (m) => m.type() === 'error' && complaints.push(m.text() + ' ' + m.location().url))
   page.on('pageerror', (e) => complaints.push(e.stack ?? e.message))
 })
 afterAll(async () => {
