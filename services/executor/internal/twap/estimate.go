@@ -84,11 +84,10 @@ func (r rung) plus(o rung) rung {
 // ladder walks all levels, taking each whole.
 func (k *walker) ladder() ladder {
 	const plenty = 1 << 62
-	l := ladder{walker: k, sums: []rung{{}}}
 	takes, _ := k.walk(plenty, nil)
+	l := ladder{walker: k, steps: takes, sums: make([]rung, 1, len(takes)+1)}
 	for _, t := range takes {
 		c := &k.cursors[t.cursor]
-		l.steps = append(l.steps, t)
 		l.sums = append(l.sums, l.sums[len(l.sums)-1].plus(c.rung(t.level, t.steps)))
 	}
 	return l
