@@ -85,8 +85,8 @@ powercut: ## cut the power of the store's file system CUTS (10) times; needs roo
 bench: ## all benchmarks, once each
 	go test -run '^$$' -bench . -benchmem $(PACKAGES)
 
-integration: ## the whole, against real NATS servers and faults; needs Docker
-	go test -race -count=1 -timeout 20m ./services/hourglass/integration/...
+integration: ## the images of `docker compose build`, killed, cut off and restarted while orders run; needs Docker
+	HOURGLASS_IMAGES=$(or $(IMAGES),latest) go test -count=1 -timeout 20m -v -run '^TestTheImages' ./services/hourglass/integration/containers
 
 up: ## every service in a container of its own, the gateway on http://localhost:8000; needs Docker
 	docker compose up --build --detach --wait

@@ -3,6 +3,7 @@ package containers
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -52,7 +53,9 @@ func (c *inspected) ours() bool { return strings.HasPrefix(c.Config.Image, "hour
 func docker(t *testing.T, args ...string) []byte {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), "docker", args...)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience) // cleaning up needs it, too
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "docker", args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("docker %s: %v\n%s", strings.Join(args, " "), err, &stderr)
@@ -70,7 +73,9 @@ func composed(t *testing.T) []inspected {
 	if project == "" {
 		t.Skip("scans a compose project that runs: `make up`, then HOURGLASS_COMPOSE_PROJECT=hourglass")
 	}
-	ids := strings.Fields(string(docker(t, "ps", "--all", "--quiet", "--no-trunc", "--filter", "label=com.docker.compose.project="+project)))
+	ids := strings.Fields(string(docker(t, "ps", "--all", "--quiet", "--no-trunc", 
+		"--filter", "label=com.docker.compose.project="+project,
+		"--filter", "label=com.docker.compose.container-number"))) // the images have the project's label, too
 	if len(ids) == 0 {
 		t.Fatalf("the project %s has no containers", project)
 	}
