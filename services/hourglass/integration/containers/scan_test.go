@@ -73,7 +73,7 @@ func composed(t *testing.T) []inspected {
 	if project == "" {
 		t.Skip("scans a compose project that runs: `make up`, then HOURGLASS_COMPOSE_PROJECT=hourglass")
 	}
-	ids := strings.Fields(string(docker(t, "ps", "--all", "--quiet", "--no-trunc", 
+	ids := strings.Fields(string(docker(t, "ps", "--all", "--quiet", "--no-trunc",
 		"--filter", "label=com.docker.compose.project="+project,
 		"--filter", "label=com.docker.compose.container-number"))) // the images have the project's label, too
 	if len(ids) == 0 {
