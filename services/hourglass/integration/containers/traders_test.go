@@ -20,6 +20,7 @@ import (
 const (
 	orderFor   = 5 * time.Second // an order's window, of a slice a second
 	orderPause = time.Second     // between one order of a trader and the next
+	requestFor = 5 * time.Second // for which the SDK repeats a request by itself
 )
 
 // trader places orders at one gateway, one after the other, and reads what becomes of them from its stream. Each request
@@ -41,7 +42,7 @@ type trader struct {
 func (p *platform) newTrader(ctx context.Context, name, gateway string) *trader {
 	p.t.Helper()
 	password := "correct horse " + name
-	c, err := client.New(gateway, client.WithPassword(name, password), client.WithRetries(patience))
+	c, err := client.New(gateway, client.WithPassword(name, password), client.WithRetries(requestFor))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -89,11 +90,9 @@ func (p *platform) trading(name string, happens func()) {
 func (t *trader) trade(ctx, on context.Context) {
 	for n := 1; on.Err() == nil; n++ {
 		token := fmt.Sprintf("%s-%d", t.name, n)
-		_, err := t.CreateTWAP(ctx, client.TWAP{
-			TokenID: token, Symbol: "BTC-USDT", Side: market.Buy, Quantity: decimal.MustParse("0.02"), Duration: orderFor, Interval: time.Second,
-		})
-		t.mu.Lock()
+		err := t.place(ctx, token)
 		var told *client.Error
+		t.mu.Lock()
 		switch {
 		case err == nil:
 			t.orders = append(t.orders, token)
@@ -105,6 +104,30 @@ func (t *trader) trade(ctx, on context.Context) {
 		t.mu.Unlock()
 		_ = pause(on, orderPause)
 	}
+}
+
+// place places an order, again under the same name until it is decided on. That it was refused after its first answer was
+// no more waited for, only the repetition tells.
+func (t *trader) place(ctx context.Context, token string) error {
+	until := time.Now().Add(patience)
+	for {
+		_, err := t.CreateTWAP(ctx, client.TWAP{
+			TokenID: token, Symbol: "BTC-USDT", Side: market.Buy, Quantity: decimal.MustParse("0.02"), Duration: orderFor, Interval: time.Second,
+		})
+		var told *client.Error
+		switch {
+		case errors.Is(err, client.ErrExists) && errors.As(err, &told) && told.Identical:
+			return nil // an earlier try, whose answer was lost
+		case err != nil && again(err) && time.Now().Before(until):
+			continue
+		}
+		return err
+	}
+}
+
+// again reports whether a request may be repeated because it was not answered yet.
+func again(err error) bool {
+	return errors.Is(err, client.ErrPending) || errors.Is(err, client.ErrUnavailable) || errors.Is(err, client.ErrUnreachable)
 }
 
 // watch reads the account's events from the first on until ctx ends.
