@@ -69,9 +69,10 @@ short:
 alone: # a missing require compiles in the workspace and nowhere else
 	@for m in $(MODULES); do echo "build $$m alone"; (cd $$m && GOWORK=off go build ./... && GOWORK=off go mod tidy -diff) || exit 1; done
 
-fuzz: ## each fuzz target for FUZZTIME (30s)
+fuzz: ## each fuzz target for FUZZTIME (30s); what it finds interesting is kept in testdata where the target has a corpus
 	@grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' pkg services | while IFS=: read -r file func; do \
-	  echo "$$file $${func#func }"; go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" </dev/null || exit 1; done
+	  echo "$$file $${func#func }"; go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" </dev/null || exit 1; \
+	  HOURGLASS_KEEP_CORPUS="$$(go env GOCACHE)/fuzz/$$(go list "./$$(dirname "$$file")")" go test -count=1 -run "^$${func#func }\$$" "./$$(dirname "$$file")" </dev/null || exit 1; done
 
 vopr: ## the executor's core through SEEDS (10000) seeds of mishaps, from FIRST (0) on; a failing seed is named
 	HOURGLASS_VOPR_FIRST=$(FIRST) HOURGLASS_VOPR_SEEDS=$(SEEDS) go test -count=1 -timeout 0 -v -run '^TestAnySeedOfMishaps' ./services/executor

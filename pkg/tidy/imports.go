@@ -27,6 +27,7 @@ var arrows = slices.Concat([]row{
 	{zone: "pkg/tracing"},
 	{zone: "pkg/metrics"},
 	{zone: "pkg/failpoint", std: true},
+	{zone: "pkg/fuzztest", std: true},
 	{zone: "pkg/client", may: words}, // a user of the SDK gets no bus and no server
 	{zone: "pkg/tidy", std: true},
 	{zone: ".ci", std: true}, // looks at the platform from outside
@@ -35,7 +36,7 @@ var arrows = slices.Concat([]row{
 
 	{zone: "services/collector/internal/book", may: words, std: true},
 	{zone: "services/collector/internal/candle", may: words, std: true},
-	{zone: "services/collector/internal/exchange", may: slices.Concat(words, []string{"services/collector/internal/book"}), std: true},
+	{zone: "services/collector/internal/exchange", may: slices.Concat(words, []string{"services/collector/internal/book", "pkg/fuzztest"}), std: true},
 	{zone: "services/executor/internal/ledger", may: words, std: true},
 	{zone: "services/executor/internal/twap", may: words, std: true},
 	{zone: "services/executor/internal/lease", may: words, std: true},

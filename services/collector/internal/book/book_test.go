@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
+	"github.com/hourglass-trading/hourglass/pkg/fuzztest"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 )
 
@@ -288,6 +289,7 @@ func TestAMessageOnABookInSyncAllocatesNothing(t *testing.T) {
 func FuzzBook(f *testing.F) {
 	f.Add([]byte{3, 10, 50, 2, 60, 3, 0, 11, 51, 1, 61, 0}, true)
 	f.Add([]byte{3, 0, 50, 2, 60, 3, 0, 0, 70, 1, 61, 0, 3, 1, 1, 1, 2, 2}, false)
+	fuzztest.Seed(f)
 	f.Fuzz(func(t *testing.T, tape []byte, anchored bool) {
 		rules := Rules{Anchored: anchored}
 		if anchored {

@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
+	"github.com/hourglass-trading/hourglass/pkg/fuzztest"
 )
 
 func TestParseUnits(t *testing.T) {
@@ -76,6 +77,7 @@ func FuzzParseUnits(f *testing.F) {
 	for _, text := range []string{"0.00005100", "1e-08", "63004.9", "92233720368.54775807", "1.5E2", "-1", "1.", "00012.500"} {
 		f.Add([]byte(text), uint8(8))
 	}
+	fuzztest.Seed(f)
 	f.Fuzz(func(t *testing.T, text []byte, decimals uint8) {
 		n, err := ParseUnits(text, decimals)
 		d, parseErr := decimal.ParseBytes(text)

@@ -1,6 +1,10 @@
 package replay
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/hourglass-trading/hourglass/pkg/fuzztest"
+)
 
 func FuzzALineIsReadOrRefused(f *testing.F) {
 	f.Add([]byte(`1633998512.0633569: {"stream":"btcusdt@trade","data":{"e":"trade"}}`))
@@ -10,6 +14,7 @@ func FuzzALineIsReadOrRefused(f *testing.F) {
 	f.Add([]byte(`1: {"arg":{"channel":"trades","instId":"A-B"},"data":[]}`))
 	f.Add([]byte(`1: {"topic":"orderbook.50.AB","data":{"b":[],"a":[]}}`))
 	f.Add([]byte(`1: {"type":"l2update","product_id":"A-B","changes":[["buy","1","2"]]}`))
+	fuzztest.Seed(f)
 	f.Fuzz(func(_ *testing.T, raw []byte) {
 		l, err := parseLine(raw)
 		if err != nil {
@@ -26,6 +31,7 @@ func FuzzABookTakesOrRefusesAMessage(f *testing.F) {
 	f.Add([]byte(`{"U":1,"u":2,"b":[["1.50","2"],["1.5","0"]],"a":[["2","1","x"]]}`))
 	f.Add([]byte(`{"channel":"book","type":"snapshot","data":[{"symbol":"A/B","bids":[{"price":1.0,"qty":2.0}],"asks":[{"price":1.5,"qty":0.1}]}]}`))
 	f.Add([]byte(`{"bids":[`))
+	fuzztest.Seed(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b := Book{depth: 10}
 		if b.applyBinance(data, `"b":[`, `"a":[`) == nil || b.applyKraken(data) == nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
+	"github.com/hourglass-trading/hourglass/pkg/fuzztest"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/book"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
@@ -25,6 +26,7 @@ func FuzzBodies(f *testing.F) {
 	f.Add([]byte(`{"lastUpdateId":7,"bids":[["1.5","2"]],"asks":[["1.6","1"]]}`))
 	f.Add([]byte(`[[1790000040000,"1","2","0.5","1.5","10",1790000099999,"15",3,"5","7","0"]]`))
 	f.Add([]byte(`{"symbols":[{"symbol":"AB","status":"TRADING","baseAsset":"A","quoteAsset":"B","filters":[{"filterType":"PRICE_FILTER","tickSize":"0.1"},{"filterType":"LOT_SIZE","stepSize":"1"}]}]}`))
+	fuzztest.Seed(f)
 	f.Fuzz(func(t *testing.T, body []byte) { exchangetest.Bodies(t, Exchange{}, listing(), body) })
 }
 

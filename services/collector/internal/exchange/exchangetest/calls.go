@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hourglass-trading/hourglass/pkg/fuzztest"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
 )
 
@@ -15,6 +16,7 @@ func FuzzREST(f *testing.F, ex exchange.Exchange, answers ...string) {
 		f.Add([]byte(a))
 	}
 	now := time.Unix(1790000100, 0)
+	fuzztest.Seed(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		listings, _, err := ex.ParseListings(body)
 		for i := range listings {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hourglass-trading/hourglass/pkg/fuzztest"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/book"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
 )
@@ -116,6 +117,7 @@ func Fuzz(f *testing.F, ex exchange.Exchange, listings ...*exchange.Listing) {
 			f.Add(frame)
 		}
 	}
+	fuzztest.Seed(f)
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		table := exchange.NewTable(listings...)
 		var out exchange.Batch

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
+	"github.com/hourglass-trading/hourglass/pkg/fuzztest"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/book"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
@@ -31,6 +32,7 @@ func FuzzBodies(f *testing.F) {
 	f.Add([]byte(`{"error":[],"result":{"XXBTZUSD":[[1790000040,"1","2","0.5","1.5","1.2","10",3]],"last":1790000040}}`))
 	f.Add([]byte(`{"error":["EQuery:Unknown asset pair"]}`))
 	f.Add([]byte(`{"error":[],"result":{"XXBTZUSD":{"altname":"XBTUSD","wsname":"XBT/USD","pair_decimals":1,"lot_decimals":8,"ordermin":"0.00005","status":"online"}}}`))
+	fuzztest.Seed(f)
 	f.Fuzz(func(t *testing.T, body []byte) { exchangetest.Bodies(t, Exchange{}, listing(), body) })
 }
 

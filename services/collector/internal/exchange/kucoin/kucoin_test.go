@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
+	"github.com/hourglass-trading/hourglass/pkg/fuzztest"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/book"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange"
@@ -40,6 +41,7 @@ func FuzzAnswersOfCalls(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	l := listing(f)
+	fuzztest.Seed(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		exchangetest.Bodies(t, Exchange{}, l, body)
 		if at, err := (Exchange{}).ParseLocation(body); err == nil && !strings.HasPrefix(at, "ws") {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/hourglass-trading/hourglass/pkg/fuzztest"
 )
 
 func TestACursorReadsWhatItIsAskedFor(t *testing.T) {
@@ -81,6 +83,7 @@ func FuzzCursor(f *testing.F) {
 	for _, text := range []string{`{"a":[1,2,{"b":null}]}`, `"\u00e9\\"`, `-1.5e-7`, ` [ ] `, `{`, `[[[[`, `"\`} {
 		f.Add([]byte(text))
 	}
+	fuzztest.Seed(f)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c := New(text)
 		c.Skip()
