@@ -16,12 +16,12 @@ var starters = map[string]string{
 	"services/gateway/internal/stream/session.go": "a connection's writer, and its pings",
 	"services/gateway/internal/view/catalog.go":   "questions to several collectors side by side",
 
+	"pkg/bus/serve.go":   "an answer to a question",
 	"pkg/client/link.go": "a stream's reader",
 
 	"services/collector/internal/feed/conn.go":  "a connection's reader and its pings",
 	"services/collector/internal/feed/feed.go":  "a shard of an exchange's listings",
 	"services/collector/internal/feed/track.go": "a snapshot on its way",
-	"services/collector/questions.go":           "an answer to a question",
 
 	"services/hourglass/internal/audit/store.go": "the reader of a stream that may fall silent",
 

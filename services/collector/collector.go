@@ -133,7 +133,7 @@ func (d *desk) start(g *daemon.Group, conn Bus, health *daemon.Health, made <-ch
 			held.Go("selection", d.selection.run)
 			held.Go("seeds", d.seeder.run)
 			held.Go("status", func(ctx context.Context) error { return d.tellStatus(ctx, conn) })
-			held.Go("questions", func(ctx context.Context) error { return d.serve(ctx, conn.Orders()) })
+			held.Go("questions", func(ctx context.Context) error { return d.service().Serve(ctx, conn.Orders(), d.log) })
 		})
 	})
 }

@@ -1,8 +1,8 @@
 package collector
 
 import (
-	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/market"
@@ -123,34 +121,47 @@ func TestQuestionsAreAnsweredOrSaidWhyNot(t *testing.T) {
 	}
 	d.publisher.Look(l, feed.View{Book: b, State: market.Live, Now: exchangeNow})
 	tests := map[string]struct {
-		ask  func(context.Context, micro.Request) error
+		ask  string
 		data string
 		code string
 		want string
 	}{
-		"the pairs":                      {d.answerPairs, `{}`, "", `"symbol":"BTC-USDT"`},
-		"a pair that is not traded":      {d.answerPairs, `{}`, "", `"base":"ETH","quote":"USDT","status":"halted"`},
-		"a book":                         {d.answerBook, `{"symbol":"BTC-USDT"}`, "", `"state":"live"`},
-		"a book that is not collected":   {d.answerBook, `{"symbol":"ETH-USDT"}`, "unavailable", "not collected"},
-		"a book that is not listed":      {d.answerBook, `{"symbol":"NO-SUCH"}`, "not_found", `does not list NO-SUCH"`},
-		"a book of a slip of the pen":    {d.answerBook, `{"symbol":"BTC-UDST"}`, "not_found", `"code":"unknown_symbol","detail":"binance does not list BTC-UDST; did you mean BTC-USDT?"`},
-		"candles of a slip of the pen":   {d.answerKlines, `{"symbol":"EHT-USDT","interval":"1m"}`, "not_found", "did you mean ETH-USDT?"},
-		"candles":                        {d.answerKlines, `{"symbol":"BTC-USDT","interval":"1m","limit":2}`, "", `"source":"exchange"`},
-		"candles of nothing like a pair": {d.answerKlines, `{"symbol":"btc","interval":"1m"}`, "invalid", "symbol"},
-		"candles of a wrong interval":    {d.answerKlines, `{"symbol":"BTC-USDT","interval":"1x"}`, "invalid", "interval"},
-		"no JSON":                        {d.answerBook, `{`, "invalid", "request"},
+		"the pairs":                      {bus.AskPairs, `{}`, "", `"symbol":"BTC-USDT"`},
+		"a pair that is not traded":      {bus.AskPairs, `{}`, "", `"base":"ETH","quote":"USDT","status":"halted"`},
+		"a book":                         {bus.AskBook, `{"symbol":"BTC-USDT"}`, "", `"state":"live"`},
+		"a book that is not collected":   {bus.AskBook, `{"symbol":"ETH-USDT"}`, "unavailable", "not collected"},
+		"a book that is not listed":      {bus.AskBook, `{"symbol":"NO-SUCH"}`, "not_found", `does not list NO-SUCH"`},
+		"a book of a slip of the pen":    {bus.AskBook, `{"symbol":"BTC-UDST"}`, "not_found", `"code":"unknown_symbol","detail":"binance does not list BTC-UDST; did you mean BTC-USDT?"`},
+		"candles of a slip of the pen":   {bus.AskKlines, `{"symbol":"EHT-USDT","interval":"1m"}`, "not_found", "did you mean ETH-USDT?"},
+		"candles":                        {bus.AskKlines, `{"symbol":"BTC-USDT","interval":"1m","limit":2}`, "", `"source":"exchange"`},
+		"candles of nothing like a pair": {bus.AskKlines, `{"symbol":"btc","interval":"1m"}`, "invalid", "symbol"},
+		"candles of a wrong interval":    {bus.AskKlines, `{"symbol":"BTC-USDT","interval":"1x"}`, "invalid", "interval"},
+		"no JSON":                        {bus.AskBook, `{`, "invalid", "request"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			q := &question{data: tt.data}
-			if err := tt.ask(t.Context(), q); err != nil || q.code != tt.code || !strings.Contains(string(q.payload), tt.want) {
-				t.Errorf("%s %s, %v", q.code, q.payload, err)
-			}
-			if !json.Valid(q.payload) {
-				t.Errorf("%s", q.payload)
+			if code, text := answered(t, d, tt.ask, tt.data); code != tt.code || !strings.Contains(text, tt.want) {
+				t.Errorf("%s %s", code, text)
 			}
 		})
 	}
+}
+
+// answered is a question's answer in JSON, and the kind of the failure if it is one.
+func answered(t *testing.T, d *desk, question, request string) (code, text string) {
+	t.Helper()
+	reply, err := d.service().Answers[question](t.Context(), []byte(request))
+	var failure *bus.Failure
+	if errors.As(err, &failure) {
+		code, reply = string(failure.Kind), failure
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(reply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code, string(body)
 }
 
 func TestAnExchangeThatWasNeverReachedIsDown(t *testing.T) {
@@ -159,8 +170,7 @@ func TestAnExchangeThatWasNeverReachedIsDown(t *testing.T) {
 	if s.State != market.Down || s.Reason == "" || s.Symbols != 0 || !s.At.Equal(exchangeNow) {
 		t.Errorf("%+v", s)
 	}
-	q := &question{data: `{}`}
-	if err := d.answerPairs(t.Context(), q); err != nil || q.code != "unavailable" {
-		t.Errorf("%s %s, %v", q.code, q.payload, err)
+	if code, text := answered(t, d, bus.AskPairs, `{}`); code != "unavailable" {
+		t.Errorf("%s %s", code, text)
 	}
 }

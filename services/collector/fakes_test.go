@@ -2,7 +2,6 @@ package collector
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hourglass-trading/hourglass/pkg/metrics"
 	"github.com/hourglass-trading/hourglass/services/collector/internal/exchange/binance"
@@ -94,28 +92,3 @@ func newTestDesk(t *testing.T, w web) *desk {
 	_ = d.catalog.refresh(t.Context())
 	return d
 }
-
-// question is a micro.Request that notes its answer.
-type question struct {
-	data    string
-	code    string
-	payload []byte
-}
-
-func (q *question) Respond(b []byte, _ ...micro.RespondOpt) error { q.payload = b; return nil }
-
-func (q *question) RespondJSON(v any, _ ...micro.RespondOpt) (err error) {
-	q.payload, err = json.Marshal(v)
-	return err
-}
-
-func (q *question) Error(code, _ string, data []byte, _ ...micro.RespondOpt) error {
-	q.code, q.payload = code, data
-	return nil
-}
-func (q *question) Data() []byte         { return []byte(q.data) }
-func (*question) Headers() micro.Headers { return nil }
-func (*question) Subject() string        { return "" }
-func (*question) Reply() string          { return "" }
-
-var _ micro.Request = (*question)(nil)

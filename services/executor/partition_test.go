@@ -38,7 +38,7 @@ func TestAPartitionChangesHands(t *testing.T) {
 		first.open()
 		id := first.place("first")
 		both(first, second, 4*time.Second)
-		if err := report(second, id); !errors.Is(err, errElsewhere) {
+		if err := report(second, id); !errors.Is(err, bus.ErrElsewhere) {
 			t.Errorf("the other is asked: %v", err)
 		}
 		first.hold(none)
@@ -118,7 +118,7 @@ func TestNobodyIsToldFromAnAccountThatNobodyWorks(t *testing.T) {
 	}
 	l.held.Epochs[ann.Partition()], l.held.Others[ann.Partition()] = 0, true
 	l.hold(l.held)
-	if _, err := l.known(ann); !errors.Is(err, errElsewhere) {
+	if _, err := l.known(ann); !errors.Is(err, bus.ErrElsewhere) {
 		t.Errorf("another has it: %v", err)
 	}
 }

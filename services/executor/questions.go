@@ -5,23 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
-
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 	"github.com/hourglass-trading/hourglass/services/executor/internal/account"
 )
 
-const (
-	// contractVersion is that of the questions and answers, not of the build.
-	contractVersion = "1.0.0"
-	// answerWithin bounds how long a question waits for the loop; whoever asks gives up a little later.
-	answerWithin = 4 * time.Second
-)
+// answerWithin bounds how long a question waits for the loop; whoever asks gives up a little later.
+const answerWithin = 4 * time.Second
 
 // question is something that only the loop knows. Its answer has room for one, so that the loop never waits for whoever
 // asked.
@@ -35,47 +27,24 @@ type answer struct {
 	err   error
 }
 
-// errElsewhere says that another executor answers.
-var errElsewhere = errors.New("another executor works the account")
-
-// serve answers questions on the bus until ctx ends. Every executor gets every question, and the one that works the account
+// service is what answers questions about accounts. Every executor gets every question, and the one that works the account
 // answers; where nobody does, all say so. They are answered by the loop, one after the other, each in well under a
-// millisecond; those that wait for it are bounded by one for each subject, the rest wait in the bus.
-func serve(ctx context.Context, nc *nats.Conn, out chan<- question, log *slog.Logger) error {
-	service, err := micro.AddService(nc, micro.Config{
-		Name: "executor", Version: contractVersion, Description: "previews and reports of orders",
-	})
-	if err != nil {
-		return fmt.Errorf("offer answers: %w", err)
+// millisecond.
+func service(out chan<- question) bus.Service {
+	to := func(read reader) func(context.Context, []byte) (any, error) {
+		return func(ctx context.Context, request []byte) (any, error) { return put(ctx, out, read, request) }
 	}
-	defer func() {
-		if err := service.Stop(); err != nil && ctx.Err() == nil {
-			log.Warn("service not stopped", "error", err)
-		}
-	}()
-	for name, read := range map[string]func([]byte) (func(*loop, time.Time) (any, error), error){
-		bus.AskPreview: readPreview, bus.AskReport: readReport,
-	} {
-		handle := func(r micro.Request) {
-			value, err := put(ctx, out, read, r.Data())
-			if errors.Is(err, errElsewhere) {
-				return
-			}
-			if err := bus.Answer(r, value, err); err != nil {
-				log.Warn("question not answered", "question", name, "error", err)
-			}
-		}
-		err := service.AddEndpoint(name, micro.HandlerFunc(handle), micro.WithEndpointSubject(bus.ExecutorSubject(name)), micro.WithEndpointQueueGroupDisabled())
-		if err != nil {
-			return fmt.Errorf("offer %s: %w", name, err)
-		}
+	return bus.Service{
+		Name: "executor", Description: "previews and reports of orders", Subject: bus.ExecutorSubject, Everyone: true,
+		Answers: map[string]func(context.Context, []byte) (any, error){bus.AskPreview: to(readPreview), bus.AskReport: to(readReport)},
 	}
-	<-ctx.Done()
-	return ctx.Err()
 }
 
+// reader reads a question.
+type reader func(request []byte) (func(l *loop, at time.Time) (any, error), error)
+
 // put reads a question, puts it to the loop and waits for the answer.
-func put(ctx context.Context, out chan<- question, read func([]byte) (func(*loop, time.Time) (any, error), error), data []byte) (any, error) {
+func put(ctx context.Context, out chan<- question, read reader, data []byte) (any, error) {
 	ask, err := read(data)
 	if err != nil {
 		return nil, err
@@ -142,13 +111,13 @@ func malformed(err error) error {
 	return &bus.Failure{Kind: order.Invalid, Code: "malformed", Detail: fmt.Sprintf("not a question of this contract: %v", err)}
 }
 
-// known returns an account that has events and does not contradict itself; errElsewhere if another executor works it.
+// known returns an account that has events and does not contradict itself; bus.ErrElsewhere if another executor works it.
 func (l *loop) known(id order.AccountID) (*owned, error) {
 	p := id.Partition()
 	part, a := l.parts[p], l.accounts[id]
 	switch {
 	case part == nil && l.held.Others[p]:
-		return nil, errElsewhere
+		return nil, bus.ErrElsewhere
 	case part == nil || !part.loaded:
 		return nil, &bus.Failure{Kind: order.Unavailable, Code: "unavailable", Detail: "no executor works the account right now, one is about to; ask again"}
 	case a == nil || !a.state.Opened:

@@ -13,7 +13,7 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/order"
 )
 
-func ask[T any](r *rig, read func([]byte) (func(*loop, time.Time) (any, error), error), request any) (T, error) {
+func ask[T any](r *rig, read reader, request any) (T, error) {
 	r.t.Helper()
 	body, err := json.Marshal(request)
 	if err != nil {
