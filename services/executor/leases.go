@@ -17,8 +17,10 @@ import (
 )
 
 const (
-	// leaseTimeout bounds one operation on the bucket of leases.
+	// leaseTimeout bounds one operation on the bucket of leases; writeTimeout a write of a lease, as signs of life must go on
+	// between those that are not answered.
 	leaseTimeout = time.Second
+	writeTimeout = lease.Expires / 2
 	// deafAfter is how long our signs of life may be stored without coming back before the bucket is watched anew: the
 	// watch's own heartbeat takes ten seconds to notice that the server was started anew.
 	deafAfter = 2 * time.Second
@@ -100,7 +102,11 @@ func (l *leases) follow(ctx context.Context) error {
 			if l.take(ctx, e, listed) {
 				heard = time.Now()
 			}
-		case <-tick.C:
+		case now := <-tick.C:
+			if l.table.Silent(now) {
+				heard = now // or would be, had we said anything
+				break
+			}
 			if listed {
 				l.beat(ctx)
 			}
@@ -180,9 +186,13 @@ func (l *leases) carryOut(ctx context.Context) {
 		if m.Take {
 			owner = l.id
 		}
-		within, cancel := context.WithTimeout(ctx, leaseTimeout)
+		within, cancel := context.WithTimeout(ctx, writeTimeout)
 		revision, err := l.write(within, bus.PartitionKey(m.Partition), []byte(owner), m.Revision)
 		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		silence := l.table.Wrote(time.Now(), err == nil || bus.LostRace(err))
 		switch {
 		case err == nil:
 			l.table.Lease(m.Partition, owner, revision)
@@ -190,8 +200,10 @@ func (l *leases) carryOut(ctx context.Context) {
 		case bus.LostRace(err):
 			l.meters.leaseConflicts.Add(1)
 		default:
-			if ctx.Err() == nil {
-				l.log.Warn("lease not written", "partition", m.Partition, "error", err)
+			l.log.Warn("lease not written", "partition", m.Partition, "error", err)
+			if silence > 0 {
+				l.meters.silences.Add(1)
+				l.log.Error("leases cannot be written: giving no sign of life for a while, so that others take over", "for", silence)
 			}
 			return
 		}

@@ -21,9 +21,10 @@ type meters struct {
 	appending metrics.Durations
 
 	// Read at a scrape.
-	batches, batched, batchRefusals                             atomic.Int64
-	conflicts, foreign, leasesTaken, leasesLost, leaseConflicts atomic.Int64
-	accounts, stopped, partitions, snapshots, misfits           atomic.Int64
+	batches, batched, batchRefusals                   atomic.Int64
+	conflicts, foreign                                atomic.Int64
+	leasesTaken, leasesLost, leaseConflicts, silences atomic.Int64
+	accounts, stopped, partitions, snapshots, misfits atomic.Int64
 }
 
 const ms = time.Millisecond
@@ -60,6 +61,7 @@ func (m *meters) observeLeases(r *metrics.Registry) {
 	r.Readings(metrics.Count, "leases_taken_total", "Partitions taken.").Add(m.leasesTaken.Load)
 	r.Readings(metrics.Count, "leases_lost_total", "Partitions let go for other executors, or taken by them.").Add(m.leasesLost.Load)
 	r.Readings(metrics.Count, "lease_conflicts_total", "Partitions that another executor was faster to take.").Add(m.leaseConflicts.Load)
+	r.Readings(metrics.Count, "lease_silences_total", "Times that this executor could not write leases and gave no sign of life for 5 to 30 seconds, so that others take over.").Add(m.silences.Load)
 }
 
 // observeQueues tells what waits for the loop, and what was lost of the market data before it took it.

@@ -41,6 +41,7 @@ type Table struct {
 	echoAt  time.Time // when it did
 	members map[string]sign
 	slots   [order.Partitions]slot
+	silence silence
 }
 
 // sign is an executor's newest sign of life.
@@ -104,9 +105,9 @@ type Move struct {
 
 // Plan says what to write now. It takes what has no living owner up to this executor's share, lets go of what is beyond it,
 // and takes whatever the share what has been without an owner for too long. Before the first sign of life has come back it
-// says nothing.
+// says nothing, nor while it is silent.
 func (t *Table) Plan() []Move {
-	if t.echo == 0 {
+	if t.echo == 0 || t.silence.now {
 		return nil
 	}
 	share, held := t.share(), 0

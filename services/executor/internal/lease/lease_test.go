@@ -19,12 +19,13 @@ type bucket struct {
 	}
 	tables map[string]*Table
 	silent map[string]bool // dead, or cut off
+	mute   map[string]bool // whose leases are not written; its signs of life are
 	beats  map[string]uint64
 }
 
 func newBucket(t *testing.T) *bucket {
 	return &bucket{
-		t: t, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), tables: map[string]*Table{}, silent: map[string]bool{}, beats: map[string]uint64{},
+		t: t, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), tables: map[string]*Table{}, silent: map[string]bool{}, mute: map[string]bool{}, beats: map[string]uint64{},
 	}
 }
 
@@ -69,6 +70,10 @@ func (b *bucket) beat(id string) {
 // act carries out what an executor plans; a condition that does not hold is refused.
 func (b *bucket) act(id string) {
 	for _, m := range b.tables[id].Plan() {
+		b.tables[id].Wrote(b.now, !b.mute[id])
+		if b.mute[id] {
+			return
+		}
 		k := &b.keys[m.Partition]
 		if k.revision != m.Revision {
 			continue
@@ -91,7 +96,7 @@ func (b *bucket) pass(d time.Duration) {
 	for end := b.now.Add(d); b.now.Before(end); {
 		b.now = b.now.Add(Beat)
 		for _, id := range []string{"a", "b", "c", "d"} {
-			if b.tables[id] != nil && !b.silent[id] {
+			if b.tables[id] != nil && !b.silent[id] && !b.tables[id].Silent(b.now) {
 				b.beat(id)
 			}
 		}
