@@ -247,8 +247,8 @@ func (c *Conn) Ask(ctx context.Context, subject string, request, reply any) erro
 	return nil
 }
 
-// respond answers a request with a value, or with the Failure that err is; any other error becomes one of kind Unavailable.
-func respond(r micro.Request, reply any, err error) error {
+// Answer answers a request with a value, or with the Failure that err is; any other error becomes one of kind Unavailable.
+func Answer(r micro.Request, reply any, err error) error {
 	if err != nil {
 		f := &Failure{Kind: order.Unavailable, Code: "unavailable", Detail: err.Error()}
 		errors.As(err, &f)

@@ -31,7 +31,7 @@ type Service struct {
 	// Everyone hears each question if set; else one of those that share a subject does.
 	Everyone bool
 	// Answers are by question. Each is called on a goroutine of its own, and should end when its context does. Its error is
-	// answered as a Failure, which it may be.
+	// answered as Answer does.
 	Answers map[string]func(ctx context.Context, request []byte) (any, error)
 }
 
@@ -72,8 +72,8 @@ func newHandlers(log *slog.Logger) handlers {
 
 // of handles one question.
 func (h handlers) of(ctx context.Context, question string, answer func(context.Context, []byte) (any, error)) micro.HandlerFunc {
-	give := func(r micro.Request, reply any, err error) {
-		if err := respond(r, reply, err); err != nil {
+	respond := func(r micro.Request, reply any, err error) {
+		if err := Answer(r, reply, err); err != nil {
 			h.log.Warn("question not answered", "question", question, "error", err)
 		}
 	}
@@ -81,13 +81,13 @@ func (h handlers) of(ctx context.Context, question string, answer func(context.C
 		select {
 		case h.places <- struct{}{}:
 		default:
-			give(r, nil, &Failure{Kind: order.Unavailable, Code: "unavailable", Detail: "too many questions at once; ask again"})
+			respond(r, nil, &Failure{Kind: order.Unavailable, Code: "unavailable", Detail: "too many questions at once; ask again"})
 			return
 		}
 		go func() {
 			defer func() { <-h.places }()
 			if reply, err := answer(ctx, r.Data()); !errors.Is(err, ErrElsewhere) {
-				give(r, reply, err)
+				respond(r, reply, err)
 			}
 		}()
 	}
