@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,7 +31,8 @@ const (
 // BenchmarkCrowd works 100,000 active orders with a slice each per thirty seconds, and tells how late slices were decided:
 // from when they were due until the loop took the decision. The loop is the real one, with its one timer, over the books of
 // nine exchanges that come ten times a second each. Events are encoded, chained and folded, but stored in a log without a
-// disk: what the disk costs depends on the disk, and the fuller a batch the less.
+// disk: what the disk costs depends on the disk, and the fuller a batch the less. Snapshots are made as they are in life, and
+// stored as little.
 //
 // It takes an interval, and about as long before it to have the orders accepted, whatever -benchtime says. What the process
 // spends in all, on decoding the books and collecting its garbage too, is told as a share of one core. Held to one with
@@ -39,12 +41,13 @@ func BenchmarkCrowd(b *testing.B) {
 	for b.Loop() {
 		c := gather(b)
 		c.catchUp()
-		from, before := time.Now(), processor(b)
+		from, before, saved := time.Now(), processor(b), c.meters.snapshots.Load()
 		c.wait(crowdInterval)
 		to, after := time.Now(), processor(b)
 		c.wait(time.Second) // the last may be late
 		c.disband()
 		b.ReportMetric(100*(after-before).Seconds()/to.Sub(from).Seconds(), "cpu-%")
+		b.ReportMetric(float64(c.meters.snapshots.Load()-saved)/to.Sub(from).Seconds(), "snapshots/s")
 		c.tell(from, to)
 	}
 	b.ReportMetric(0, "ns/op") // it is the time that was waited
@@ -73,9 +76,10 @@ func gather(b *testing.B) *crowd {
 		cfg.Opening = append(cfg.Opening, order.Amount{Asset: asset, Amount: decimal.New(1_000_000_000, 0)})
 	}
 	ctx, cancel := context.WithCancel(b.Context())
-	c := &crowd{b: b, empty: inUse(), stop: cancel, ended: make(chan error, 2)}
+	c := &crowd{b: b, empty: inUse(), stop: cancel, ended: make(chan error, 3)}
 	c.loop = newLoop(cfg, &forgetfulLog{last: map[order.AccountID]uint64{}}, slog.New(slog.DiscardHandler))
 	go func() { c.ended <- c.run(ctx) }()
+	go func() { c.ended <- c.keepSnapshots(ctx, forgetfulStore{}) }()
 	for _, e := range crowdExchanges {
 		c.pairs <- listing{e, crowdInstruments(e)}
 	}
@@ -253,4 +257,12 @@ func (m *forgetfulLog) AppendEvents(ctx context.Context, events []bus.Append) (o
 		out = append(out, seq)
 	}
 	return out, nil
+}
+
+// forgetfulStore encodes snapshots and forgets them.
+type forgetfulStore struct{}
+
+func (forgetfulStore) KeepSnapshot(_ context.Context, s *bus.Snapshot) error {
+	_, err := json.Marshal(s)
+	return err
 }

@@ -95,7 +95,7 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	g.Go("recovery", func(ctx context.Context) error {
 		return (&recovery{conn, &l.meters, log}).run(ctx, l.claims, l.recovered)
 	})
-	g.Go("snapshots", func(ctx context.Context) error { return keepSnapshots(ctx, conn, l.snapshots, &l.meters, log) })
+	g.Go("snapshots", func(ctx context.Context) error { return l.keepSnapshots(ctx, conn) })
 	g.Go("commands", func(ctx context.Context) error { return followCommands(ctx, conn, l.places, l.commands, log) })
 	g.Go("questions", func(ctx context.Context) error { return service(l.questions).Serve(ctx, conn.Orders(), log) })
 	g.Go("loop", l.run)

@@ -72,7 +72,9 @@ type loop struct {
 	tracer   *tracing.Tracer
 
 	unsaved   []order.AccountID // that have events beyond their snapshot, the first to have one first
-	snapshots chan *bus.Snapshot
+	freezing  *frozen           // the account whose snapshot is being taken, if one is
+	snapshots chan *frozen      // those that are to be packed and stored
+	queued    atomic.Int64      // orders in those
 
 	stored atomic.Uint64 // the largest sequence seen in the event log; the mark follows it
 }
@@ -89,6 +91,7 @@ type owned struct {
 	proof   string    // hash that the event there must have for the snapshot to fit; empty once that is shown
 	// broken is set when its events contradict each other. It is not touched again: a person must look.
 	broken bool
+	left   bool // others work it
 }
 
 func newOwned(state *account.State) *owned {
@@ -102,7 +105,7 @@ func newLoop(cfg Config, events eventLog, log *slog.Logger) *loop {
 		inbox:    newInbox(log),
 		holdings: make(chan lease.Holdings, 1), claims: make(chan []claim), recovered: make(chan *recovered), places: make(chan places),
 		commands: make(chan command, queuedCommands), pairs: make(chan listing), questions: make(chan question),
-		snapshots: make(chan *bus.Snapshot, queuedSnapshots),
+		snapshots: make(chan *frozen, queuedSnapshots),
 		market:    twap.NewMarket(), wishes: newWishes(),
 		accounts: map[order.AccountID]*owned{}, listed: map[market.Exchange]bool{}, ready: func() {}, ended: make(chan struct{}),
 	}

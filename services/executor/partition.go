@@ -62,6 +62,7 @@ func (l *loop) drop(id order.AccountID, a *owned) {
 		l.wishes.count(&o, false)
 	}
 	delete(l.accounts, id)
+	a.left = true
 	if a.broken {
 		l.meters.stopped.Add(-1)
 	}

@@ -3,31 +3,33 @@ package executor
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 	"github.com/hourglass-trading/hourglass/services/executor/internal/account"
 )
 
 const (
-	// snapshotAfter is how long an account's first event since its last snapshot may be without one.
+	// snapshotAfter is how long an account's first event since its last snapshot may be without one, while there is time to
+	// make them.
 	snapshotAfter = 30 * time.Second
-	// snapshotTick is how often the loop looks whose snapshot is due, snapshotTime what it spends on them then at most, but
-	// for the last of them: slices must not wait.
-	snapshotTick = 100 * time.Millisecond
-	snapshotTime = 5 * time.Millisecond
-	// queuedSnapshots bounds those that wait to be stored. Further ones are taken once there is room.
+	// snapshotTick is how often the loop looks whose snapshot is due, snapshotTime what it spends on them then, and
+	// snapshotOrders how many orders it takes before it looks at the clock, in some 150 µs: slices must not wait.
+	snapshotTick   = 100 * time.Millisecond
+	snapshotTime   = time.Millisecond
+	snapshotOrders = 128
+	// queuedSnapshots bounds those that wait to be stored, queuedOrders the orders in them, at some 2 KB each, but for the
+	// last. Further ones are taken once there is room.
 	queuedSnapshots = 32
+	queuedOrders    = 20_000
 	// maxState bounds what a snapshot may unfold to: far more than the largest that fits a message.
 	maxState = 256 << 20
 )
@@ -46,63 +48,64 @@ func (l *loop) changed(id order.AccountID, a *owned) {
 	}
 }
 
-// snapshot hands on the snapshots that are due, as many as there is room and time for.
+// frozen is an account at the moment of one of its events, with its place in the log: what a snapshot is packed from.
+type frozen struct {
+	of      *owned // the account as it goes on
+	seq     uint64
+	origins map[order.ID]tracing.Origin
+	state   *account.Frozen // nil until all orders are taken
+}
+
+// freeze begins to freeze an account.
+func (a *owned) freeze() *frozen {
+	return &frozen{of: a, seq: a.seq, origins: maps.Clone(a.origins)}
+}
+
+// take takes up to n further orders. It reports whether those were the last. That the account goes on in between does not
+// show.
+func (f *frozen) take(n int) bool {
+	f.state = f.of.state.Freeze(n)
+	return f.state != nil
+}
+
+// snapshot goes on taking the accounts whose snapshots are due, as many orders as there is time for, and hands on what is
+// whole, as much as there is room for.
 func (l *loop) snapshot() {
-	began := time.Now()
-	for len(l.unsaved) > 0 && len(l.snapshots) < cap(l.snapshots) && time.Since(began) < snapshotTime {
+	for began := time.Now(); time.Since(began) < snapshotTime; {
+		f := l.freezing
+		if f == nil {
+			if f = l.nextFreeze(); f == nil {
+				return
+			}
+			l.freezing = f
+		}
+		if f.of.broken || f.of.left { // what is left of it belongs to nobody
+			l.freezing = nil
+			continue
+		}
+		if f.take(snapshotOrders) {
+			l.freezing = nil
+			l.queued.Add(int64(f.state.Orders()))
+			l.snapshots <- f // there was room, and only this sends
+		}
+	}
+}
+
+// nextFreeze begins to freeze the account that has waited longest, if it has waited long enough and there is room; else nil.
+func (l *loop) nextFreeze() *frozen {
+	for len(l.unsaved) > 0 && len(l.snapshots) < cap(l.snapshots) && l.queued.Load() < queuedOrders {
 		id := l.unsaved[0]
 		a := l.accounts[id]
 		if a != nil && !a.since.IsZero() && l.now().Sub(a.since) < snapshotAfter {
-			return
+			return nil
 		}
 		l.unsaved = l.unsaved[1:]
 		if a == nil || a.broken || a.since.IsZero() { // it has left since, or came anew and has been saved
 			continue
 		}
 		a.since = time.Time{}
-		if s, err := a.freeze(id); err != nil {
-			l.log.Error("snapshot not made", "account", id, "error", err)
-		} else {
-			l.snapshots <- s
-		}
+		return a.freeze()
 	}
-}
-
-// freeze makes the snapshot of an account, its state not packed yet.
-func (a *owned) freeze(id order.AccountID) (*bus.Snapshot, error) {
-	state, err := json.Marshal(a.state)
-	if err != nil {
-		return nil, fmt.Errorf("encode the state: %w", err)
-	}
-	return &bus.Snapshot{
-		Account: id, Format: layout, Version: a.state.Version, Seq: a.seq, Prev: a.state.Hash, State: state, Origins: maps.Clone(a.origins),
-	}, nil
-}
-
-// packer packs snapshots. It has one owner, and keeps what it works with: that is larger than most states.
-type packer struct {
-	zip  *gzip.Writer
-	into bytes.Buffer
-}
-
-// pack sums a snapshot's state and makes it small.
-func (p *packer) pack(s *bus.Snapshot) error {
-	sum := sha256.Sum256(s.State)
-	s.Sum = hex.EncodeToString(sum[:])
-	p.into.Reset()
-	if p.zip == nil {
-		p.zip, _ = gzip.NewWriterLevel(&p.into, gzip.BestSpeed) // the level is one that there is
-	} else {
-		p.zip.Reset(&p.into)
-	}
-	_, err := p.zip.Write(s.State)
-	if err == nil {
-		err = p.zip.Close()
-	}
-	if err != nil {
-		return fmt.Errorf("pack snapshot of %s: %w", s.Account, err)
-	}
-	s.State = bytes.Clone(p.into.Bytes())
 	return nil
 }
 
@@ -133,31 +136,4 @@ func thaw(s *bus.Snapshot, cfg *account.Config) (*owned, error) {
 	a.seq, a.saved, a.proof = s.Seq, s.Seq, s.Prev
 	maps.Copy(a.origins, s.Origins)
 	return a, nil
-}
-
-// snapshotStore is where snapshots are kept.
-type snapshotStore interface {
-	KeepSnapshot(ctx context.Context, s *bus.Snapshot) error
-}
-
-// keepSnapshots stores the snapshots that the loop makes until ctx ends. One that cannot be stored is told and given up: the
-// account's next event leads to another.
-func keepSnapshots(ctx context.Context, store snapshotStore, in <-chan *bus.Snapshot, m *meters, log *slog.Logger) error {
-	var p packer
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case s := <-in:
-			err := p.pack(s)
-			if err == nil {
-				err = store.KeepSnapshot(ctx, s)
-			}
-			if err == nil {
-				m.snapshots.Add(1)
-			} else if ctx.Err() == nil {
-				log.Warn("snapshot not kept", "account", s.Account, "error", err)
-			}
-		}
-	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/pkg/tracing"
 	"github.com/hourglass-trading/hourglass/services/executor/internal/account"
 )
 
@@ -54,11 +55,17 @@ func dump(t *testing.T, a *owned) string {
 func snapshotAt(t *testing.T, log *memoryLog, n int) *bus.Snapshot {
 	t.Helper()
 	a, _, _ := recall(t, &memoryLog{stored: log.stored[:n]})
-	s, err := a.freeze(ann)
-	if err != nil {
-		t.Fatal(err)
+	return packed(t, a)
+}
+
+// packed is the snapshot of an account.
+func packed(t *testing.T, a *owned) *bus.Snapshot {
+	t.Helper()
+	f := a.freeze()
+	for !f.take(1) {
 	}
-	if err := new(packer).pack(s); err != nil {
+	s, err := newPacker(func() error { return nil }).pack(f)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -81,6 +88,63 @@ func TestASnapshotAndWhatFollowsMakeWhatAllEventsMake(t *testing.T) {
 		}
 		if out.restored != 1 || out.events != left || m.misfits.Load() != 0 {
 			t.Fatalf("after event %d: %d restored, %d events read, %d misfits", n, out.restored, out.events, m.misfits.Load())
+		}
+	}
+}
+
+func TestASnapshotIsOfTheMomentAtWhichItsFreezeBegan(t *testing.T) {
+	log := history(t)
+	last := len(log.stored)
+	for n := 3; n <= last; n++ {
+		a, _, _ := recall(t, &memoryLog{stored: log.stored[:n]})
+		a.origins["an order"] = tracing.Origin{Request: "who asked"}
+		want := dump(t, a)
+		f := a.freeze()
+		if f.take(0) {
+			t.Fatal("it has no orders")
+		}
+		for _, m := range log.stored[n:] {
+			if err := a.fold(a.decode(ann, m, &meters{}, slog.New(slog.DiscardHandler)), m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		delete(a.origins, "an order")
+		for f.state == nil {
+			f.take(1)
+		}
+		s, err := newPacker(func() error { return nil }).pack(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		was, err := thaw(s, &account.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		was.proof = ""
+		if dump(t, was) != want || was.seq != log.stored[n-1].Seq || was.origins["an order"].Request == "" {
+			t.Errorf("after event %d another account was frozen, as of event %d, origins %v", n, was.seq, was.origins)
+		}
+	}
+}
+
+func TestAnAccountThatLeavesOrBreaksIsNotFrozenFurther(t *testing.T) {
+	log := history(t)
+	ends := map[string]func(l *loop, a *owned){
+		"left":   func(l *loop, a *owned) { l.drop(ann, a) },
+		"broken": func(_ *loop, a *owned) { a.broken = true },
+		"whole":  func(*loop, *owned) {},
+	}
+	for name, end := range ends {
+		l := newLoop(testConfig(), log, slog.New(slog.DiscardHandler))
+		a, _, _ := recall(t, log)
+		l.accounts[ann], l.unsaved, a.since = a, []order.AccountID{ann}, l.now().Add(-snapshotAfter)
+		if l.freezing = l.nextFreeze(); l.freezing == nil || l.freezing.take(0) {
+			t.Fatal("nothing is being frozen, or it has no orders")
+		}
+		end(l, a)
+		l.snapshot()
+		if n := len(l.snapshots); l.freezing != nil || (n == 1) != (name == "whole") {
+			t.Errorf("%s: %d frozen, %v being so", name, n, l.freezing)
 		}
 	}
 }
@@ -126,12 +190,8 @@ func forge(t *testing.T, s *bus.Snapshot, change func(*account.State)) {
 		t.Fatal(err)
 	}
 	change(a.state)
-	if s.State, err = json.Marshal(a.state); err != nil {
-		t.Fatal(err)
-	}
-	if err := new(packer).pack(s); err != nil {
-		t.Fatal(err)
-	}
+	forged := packed(t, a)
+	s.State, s.Sum = forged.State, forged.Sum
 }
 
 func TestNoDamagedByteOfASnapshotIsBelieved(t *testing.T) {
@@ -162,7 +222,7 @@ func TestAChangedAccountGetsASnapshotInTime(t *testing.T) {
 		r := start(t, log)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- keepSnapshots(ctx, log, r.snapshots, &r.meters, r.log) }()
+		go func() { ended <- r.keepSnapshots(ctx, log) }()
 		r.open()
 		r.place("first")
 		r.pass(snapshotAfter - time.Second)

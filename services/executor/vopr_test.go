@@ -34,13 +34,13 @@ func TestAnySeedOfMishapsLosesAndDoublesNothing(t *testing.T) {
 	var players sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		players.Go(func() {
-			var p packer
+			p := newPacker(func() error { return nil })
 			for !t.Failed() {
 				seed := first + next.Add(1) - 1
 				if seed >= first+seeds {
 					return
 				}
-				w := newWorld(seed, &p)
+				w := newWorld(seed, p)
 				if err := w.play(); err != nil {
 					t.Errorf("seed %d (HOURGLASS_VOPR_FIRST=%d HOURGLASS_VOPR_SEEDS=1): %v", seed, seed, err)
 				}

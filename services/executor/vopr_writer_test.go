@@ -3,6 +3,8 @@ package executor
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +32,7 @@ type writer struct {
 	places  map[int]bool // partitions whose commands are brought
 	round   uint64
 	cursor  uint64 // the command brought last
+	began   []byte // the account that is being frozen, when that began
 }
 
 // boot starts an executor anew; all partitions are given to it.
@@ -115,17 +118,31 @@ func (wr *writer) turn() (did bool, err error) {
 	return did, err
 }
 
-// save stores the snapshot of an account, as its executor has it; now and then one that is damaged, or of another format.
+// save goes on freezing an account, or begins to, and stores the snapshot of one that is whole; now and then one that is
+// damaged, or of another format. However much happened to the account since the freeze began, it must not show.
 func (wr *writer) save() {
 	w := wr.world
-	id := w.accounts[w.rng.IntN(len(w.accounts))]
-	a := wr.accounts[id]
-	if a == nil || a.broken || a.seq == 0 {
+	if f := wr.freezing; f == nil || f.of.broken || f.of.left {
+		wr.freezing = nil
+		a := wr.accounts[w.accounts[w.rng.IntN(len(w.accounts))]]
+		if a == nil || a.broken || a.seq == 0 {
+			return
+		}
+		began, err := json.Marshal(a.state)
+		if err != nil {
+			w.fault = err
+			return
+		}
+		wr.freezing, wr.began = a.freeze(), began
+	}
+	f := wr.freezing
+	if !f.take(w.rng.IntN(4)) {
 		return
 	}
-	s, err := a.freeze(id)
-	if err == nil {
-		err = w.packer.pack(s)
+	wr.freezing = nil
+	s, err := w.packer.pack(f)
+	if sum := sha256.Sum256(wr.began); err == nil && hex.EncodeToString(sum[:]) != s.Sum {
+		err = fmt.Errorf("the snapshot of %s after event %d is not what it was then", s.Account, s.Version)
 	}
 	if err != nil {
 		w.fault = err
@@ -139,7 +156,7 @@ func (wr *writer) save() {
 	case 2:
 		s.Format = "0"
 	}
-	w.snapshots[id] = s
+	w.snapshots[s.Account] = s
 }
 
 // bring returns the next command of the wanted partitions; nil if there is none.

@@ -53,6 +53,7 @@ func (s *State) fold(e *order.Event) error {
 	if w == nil || e.Order == nil || e.Order.ID != e.OrderID {
 		return fmt.Errorf("event %s: order %.40q: %w", e.ID, string(e.OrderID), ErrEvent)
 	}
+	s.freezing.before(w)
 	rested := w.Order.Resting != nil
 	if err := w.Fold(e); err != nil {
 		return fmt.Errorf("%w: %w", ErrEvent, err)
@@ -94,7 +95,9 @@ func (s *State) finish(w *twap.Work) {
 	s.leaving = append(s.leaving, w)
 	s.Finished = append(s.Finished, w.Order.ID)
 	if len(s.Finished) > keptInFull {
-		s.byID[s.Finished[0]].Shed()
+		oldest := s.byID[s.Finished[0]]
+		s.freezing.before(oldest)
+		oldest.Shed()
 		s.Finished = s.Finished[1:]
 	}
 }

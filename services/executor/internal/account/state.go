@@ -60,6 +60,8 @@ type State struct {
 	resting []*twap.Work            // at rest, the first to come first
 	moved   map[order.ID]*twap.Work // whose place at rest has changed since the last Match, which tells the market
 	rejoin  bool                    // after a restart the orders have yet to follow their benchmarks
+
+	freezing *freeze // nil if the account is not being frozen
 }
 
 // Folded is a command that has its event.

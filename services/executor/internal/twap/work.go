@@ -3,6 +3,7 @@ package twap
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
@@ -226,6 +227,17 @@ func (w *Work) Sweeps() bool {
 
 // Shed lets go of what only an order that is worked, or was of late, needs to keep.
 func (w *Work) Shed() { w.Slices, w.Schedule, w.planned, w.Estimate = nil, nil, nil, nil }
+
+// Copy returns what is known about the order as it is, to be read while the order goes on. It shares what does not change: a
+// slice changes only while children of it are on their way.
+func (w *Work) Copy() *Work {
+	c := *w
+	c.grid, c.planned, c.flight = grid{}, nil, nil
+	if w.Flying() {
+		c.Slices = slices.Clone(w.Slices)
+	}
+	return &c
+}
 
 // closes is the end of the time that the report is about: that of the window, or when the order was canceled. A plain
 // order has no window to be compared with once it has its answer.
