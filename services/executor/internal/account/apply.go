@@ -93,13 +93,19 @@ func (s *State) settle(w *twap.Work) error {
 // finish keeps a reported order in full, and sheds the oldest of those that are.
 func (s *State) finish(w *twap.Work) {
 	s.leaving = append(s.leaving, w)
-	s.Finished = append(s.Finished, w.Order.ID)
-	if len(s.Finished) > keptInFull {
-		oldest := s.byID[s.Finished[0]]
-		s.freezing.before(oldest)
-		oldest.Shed()
-		s.Finished = s.Finished[1:]
+	kept, from := 0, len(s.Finished)
+	for from > 0 && len(s.Finished)-from+1 < keptInFull {
+		if kept += len(s.byID[s.Finished[from-1]].Slices); kept > keptSlices {
+			break
+		}
+		from--
 	}
+	for _, id := range s.Finished[:from] {
+		old := s.byID[id]
+		s.freezing.before(old)
+		old.Shed()
+	}
+	s.Finished = append(s.Finished[from:], w.Order.ID)
 }
 
 // forgetCommands forgets the commands that the command log no longer has.

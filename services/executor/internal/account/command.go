@@ -202,7 +202,22 @@ func (s *State) check(p *order.Params, plain *order.Plain, at time.Time, m *twap
 	if err != nil {
 		return nil, nil, invalid("validation_failed", "preset", err.Error())
 	}
-	return twap.Accept(&twap.Request{ID: id, Params: p, Plain: plain, Profile: profile, Market: s.cfg.Market, At: at}, m)
+	o, accepted, refused := twap.Accept(&twap.Request{ID: id, Params: p, Plain: plain, Profile: profile, Market: s.cfg.Market, At: at}, m)
+	if refused == nil {
+		refused = s.crowded(len(accepted.Schedule))
+	}
+	return o, accepted, refused
+}
+
+// crowded refuses so many slices more than the open orders have.
+func (s *State) crowded(more int) *order.Rejection {
+	for i := range s.agenda.entries {
+		more += len(s.agenda.entries[i].work.Schedule)
+	}
+	if more <= maxPlanned {
+		return nil
+	}
+	return conflict("too_many_open_orders", "the open orders of the account have as many slices as they may have; end some, or ask for fewer slices")
 }
 
 // insufficient refuses what cannot be paid.
@@ -249,6 +264,9 @@ func (s *State) amend(w *twap.Work, a *order.Amendment, sc *twap.Scene) (order.E
 		work = w.Restate
 	}
 	plan, refused := work(a, sc)
+	if refused == nil {
+		refused = s.crowded(len(plan.Schedule) - len(w.Schedule) + len(w.Slices))
+	}
 	if refused != nil {
 		return order.Event{}, refused
 	}

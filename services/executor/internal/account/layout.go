@@ -10,7 +10,7 @@ import (
 )
 
 // meaning is raised when a State means something else by the same fields.
-const meaning = 1
+const meaning = 2
 
 // Layout names the form of a snapshot: what a State holds, by name and type, and what it means by it. A snapshot of another
 // form is not read.

@@ -73,10 +73,14 @@ type Folded struct {
 const (
 	// commandMemory is how long a folded command is known: the day that the command log covers, and an hour for clocks.
 	commandMemory = 25 * time.Hour
-	// keptInFull is how many reported orders keep their slices; of older ones the summary and the report stay.
+	// keptInFull is how many reported orders keep their slices, and keptSlices how many these are in all, beyond those of the
+	// last; of older ones the summary and the report stay. One in short is some 300 bytes.
 	keptInFull = 256
-	// maxOpen is how many orders of an account may be open; one more is refused.
-	maxOpen = 10_000
+	keptSlices = 20_000
+	// maxOpen is how many orders of an account may be open, and maxPlanned how many slices they may have in all; one more
+	// is refused.
+	maxOpen    = 10_000
+	maxPlanned = 200_000
 )
 
 // New returns an account of which nothing has happened yet. It keeps cfg.
