@@ -146,9 +146,7 @@ func (l *loop) run(ctx context.Context) error {
 				return err
 			}
 		case q := <-l.asked():
-			l.takeMarket(l.now())
-			value, err := q.ask(l, l.now())
-			q.answer <- answer{value, err}
+			l.tell(q)
 		case <-saving.C:
 			l.snapshot()
 			continue // nothing has changed
@@ -272,6 +270,7 @@ func (l *loop) advance(ctx context.Context, id order.AccountID, a *owned) error 
 		if err != nil {
 			return err
 		}
+		l.tellMeanwhile()
 	}
 	l.schedule(id, a)
 	return nil

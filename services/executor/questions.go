@@ -65,6 +65,23 @@ func put(ctx context.Context, out chan<- question, read reader, data []byte) (an
 	}
 }
 
+// tell answers a question.
+func (l *loop) tell(q question) {
+	l.takeMarket(l.now())
+	value, err := q.ask(l, l.now())
+	q.answer <- answer{value, err}
+}
+
+// tellMeanwhile answers one question that waits, if any. Where more falls due than can be stored the loop is never done with
+// it, and questions have their turn between two events or batches.
+func (l *loop) tellMeanwhile() {
+	select {
+	case q := <-l.asked():
+		l.tell(q)
+	default:
+	}
+}
+
 func readPreview(data []byte) (func(*loop, time.Time) (any, error), error) {
 	var req bus.PreviewRequest
 	if err := json.Unmarshal(data, &req); err != nil || (req.TWAP == nil) == (req.Plain == nil) {

@@ -3,6 +3,7 @@ package executor
 import (
 	"encoding/json"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,5 +94,31 @@ func TestAReportIsToldAtAnyTime(t *testing.T) {
 		if _, err := ask[*order.Execution](r, readReport, bus.ReportRequest{Account: ann, OrderID: id}); !errors.Is(err, bus.ErrUnavailable) {
 			t.Errorf("without a loop: %v", err)
 		}
+	})
+}
+
+func TestQuestionsHaveTheirTurnWhereMoreIsDueThanCanBeStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slow atomic.Bool
+		r := start(t, &memoryLog{mishap: func(string) (refuse, lost bool) {
+			if slow.Load() {
+				time.Sleep(20 * time.Millisecond) // 25 slices a second at most, of two events each
+			}
+			return false, false
+		}})
+		r.open()
+		p := order.Defaults()
+		p.TokenID, p.Symbol, p.Side, p.Quantity = "many", btc, market.Buy, decimal.One
+		p.DurationSeconds, p.Slices = 60, 5_000 // 83 a second
+		r.send(order.Command{ID: "many", Type: order.CreateTWAP, TWAP: &p})
+		r.pass(time.Second)
+		slow.Store(true)
+		r.pass(10 * time.Second)
+		began := time.Now()
+		x, err := ask[*order.Execution](r, readReport, bus.ReportRequest{Account: ann, OrderID: order.NewID(ann, "many")})
+		if took := time.Since(began); err != nil || took > 50*time.Millisecond || len(x.Points) > 700 {
+			t.Errorf("answered after %v, %v: %+v", took, err, x)
+		}
+		r.stop()
 	})
 }

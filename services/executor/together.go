@@ -21,6 +21,7 @@ func (l *loop) together(ctx context.Context, ids []order.AccountID) error {
 			return err
 		}
 		ids = append(ids[n:], more...)
+		l.tellMeanwhile()
 	}
 	return l.singly(ctx, ids)
 }
