@@ -27,7 +27,7 @@ import (
 const (
 	traders      = 12
 	orderSeconds = 20
-	orderEvery   = 4 * time.Second // so five orders of each trader run at a time
+	orderEvery   = 2 * time.Second // so ten orders of each trader run at a time
 	zombieFor    = 2500 * time.Millisecond
 	restWithin   = 2 * time.Minute // for the orders that run at the end, on a busy machine
 )

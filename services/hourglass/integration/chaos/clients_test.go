@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +17,8 @@ import (
 type trader struct {
 	name  string
 	at    []string
-	token string
+	token string      // of access; only trade writes it, while no request runs
+	stale atomic.Bool // the token was refused
 
 	mu    sync.Mutex      // guards told
 	told  map[string]bool // orders that were acknowledged
@@ -53,6 +55,7 @@ func (c *trader) ask(ctx context.Context, at, method, path string, body any) (st
 
 // enter registers and logs in, however long it takes.
 func (c *trader) enter(ctx context.Context) {
+	c.token = ""
 	who := map[string]string{"username": c.name, "password": "correct horse " + c.name}
 	for ctx.Err() == nil {
 		at := c.at[rand.IntN(len(c.at))]
@@ -73,11 +76,14 @@ func (c *trader) enter(ctx context.Context) {
 func (c *trader) trade(ctx context.Context, every time.Duration, seconds int) {
 	c.enter(ctx)
 	for n := 0; ctx.Err() == nil; n++ {
+		if c.stale.Swap(false) {
+			c.enter(ctx)
+		}
 		c.asked++
 		token := fmt.Sprint(c.name, "-", n)
 		order := map[string]any{
 			"token_id": token, "symbol": []string{"BTC-USDT", "ETH-USDT"}[n%2], "side": []string{"buy", "sell"}[n/2%2],
-			"quantity": "0.2", "duration_seconds": seconds, "interval_seconds": 1,
+			"quantity": "0.1", "duration_seconds": seconds, "interval_seconds": 1,
 		}
 		var both sync.WaitGroup
 		for _, at := range c.at {
@@ -92,13 +98,14 @@ func (c *trader) place(ctx context.Context, at, token string, order map[string]a
 	for range 20 {
 		status, _ := c.ask(ctx, at, http.MethodPost, "/v1/orders/twap", order)
 		switch {
+		case status == http.StatusUnauthorized: // the token has expired; the next order has another
+			c.stale.Store(true)
+			return
 		case status == http.StatusCreated, status == http.StatusOK:
 			c.mu.Lock()
 			c.told[token] = true
 			c.mu.Unlock()
 			return
-		case status == http.StatusUnauthorized:
-			return // the token has expired, or was signed with keys of another gateway: the round is shorter than either
 		case status >= 400 && status < 500:
 			return
 		}

@@ -22,7 +22,7 @@ import (
 
 // plant is the platform in processes of their own, with a proxy between each service and NATS.
 type plant struct {
-	t        *testing.T
+	t        testing.TB
 	bin, dir string
 	natsAddr string
 	nats     *proc
@@ -44,7 +44,7 @@ type proc struct {
 	deaths  atomic.Int64
 }
 
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -55,7 +55,7 @@ func freeAddr(t *testing.T) string {
 }
 
 // newPlant builds the services with their failpoints and starts them: two executors and two gateways.
-func newPlant(t *testing.T) *plant {
+func newPlant(t testing.TB) *plant {
 	t.Helper()
 	p := &plant{t: t, bin: t.TempDir(), dir: t.ArtifactDir(), natsAddr: freeAddr(t)}
 	for _, s := range []string{"simulator", "collector", "executor", "gateway"} {
