@@ -86,6 +86,7 @@ type Event struct {
 
 	Deposit   *Amount     `json:"deposit,omitempty"`
 	Rejection *Rejection  `json:"rejection,omitempty"`
+	Refused   *Order      `json:"refused,omitempty"` // of a refused creation: what was asked for, which is no order of the account
 	Accepted  *Acceptance `json:"accepted,omitempty"`
 	Slice     *Slice      `json:"slice,omitempty"`
 	Fills     []Fill      `json:"fills,omitempty"` // those of this event alone

@@ -83,14 +83,15 @@ func (s *State) refusal(cmd *order.Command, why *order.Rejection, at time.Time) 
 	case cmd.Plain != nil:
 		e.TokenID = cmd.Plain.TokenID
 	}
-	if cmd.TWAP != nil || cmd.Plain != nil {
-		if e.OrderID == "" && order.ValidTokenID(e.TokenID) {
-			e.OrderID = order.NewID(s.ID, e.TokenID)
-		}
+	creation := cmd.TWAP != nil || cmd.Plain != nil
+	if creation && e.OrderID == "" && order.ValidTokenID(e.TokenID) {
+		e.OrderID = order.NewID(s.ID, e.TokenID)
 	}
 	if w := s.byID[e.OrderID]; w != nil {
 		o := w.Order
 		e.Order, e.TokenID = &o, o.TokenID
+	} else if creation {
+		e.Refused = twap.Refused(&twap.Request{ID: e.OrderID, Params: cmd.TWAP, Plain: cmd.Plain, Market: s.cfg.Market, At: at}, why)
 	}
 	return e
 }

@@ -102,6 +102,9 @@ func TestAnOrderThatCannotBeWorkedIsRefusedWithTheFieldAtFault(t *testing.T) {
 			if e.Type != order.CommandRejected || r == nil || r.Kind != tt.kind || r.Code != tt.code || len(e.Postings) > 0 {
 				t.Fatalf("event %+v, rejection %+v", e.Type, r)
 			}
+			if o := e.Refused; o == nil || o.ID != e.OrderID || o.Status != order.Rejected || o.Reason != tt.code || o.Exchanges == nil || o.Side == "" {
+				t.Errorf("what was refused is told as %+v", o)
+			}
 			if tt.field != "" && (len(r.Errors) != 1 || r.Errors[0].Field != tt.field) {
 				t.Errorf("errors %+v, want one of %s", r.Errors, tt.field)
 			}
@@ -124,6 +127,16 @@ func TestWhatIsTooManySlicesSaysHowManyWouldDo(t *testing.T) {
 	}
 }
 
+func TestWhatMakesNoSenseAsAnOrderIsRefusedWithoutOne(t *testing.T) {
+	e := desk(t).place(0, func(p *order.Params) { p.DurationSeconds = 1 << 62 }) // ends beyond any year that can be written
+	if e.Type != order.CommandRejected || e.Refused != nil {
+		t.Errorf("event %s with %+v", e.Type, e.Refused)
+	}
+	if _, err := order.Encode(e); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWithoutABookThatMayBeUsedThereIsNoOrder(t *testing.T) {
 	s := desk(t)
 	if e := s.place(60_001, func(*order.Params) {}); e.Type != order.CommandRejected || e.Rejection.Code != "no_market_data" {
@@ -136,7 +149,7 @@ func TestATokenIDIsUsedOnce(t *testing.T) {
 	first := s.place(0, func(*order.Params) {})
 	second := s.place(1000, func(*order.Params) {})
 	if first.Type != order.OrderAccepted || second.Type != order.CommandRejected || second.Rejection.Code != "token_id_exists" ||
-		second.Rejection.Kind != order.Conflict || second.Order == nil || second.Order.ID != first.OrderID || second.OrderID != first.OrderID {
+		second.Rejection.Kind != order.Conflict || second.Refused != nil || second.Order == nil || second.Order.ID != first.OrderID || second.OrderID != first.OrderID {
 		t.Errorf("second: %+v %+v", second.Rejection, second.Order)
 	}
 	if second.Order.Params.Quantity != first.Order.Params.Quantity {

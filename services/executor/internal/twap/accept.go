@@ -123,6 +123,22 @@ func (r *Request) order(set []market.Instrument) order.Order {
 	return o
 }
 
+// Refused is the order that a refused request asked for, as its client is to see it: the exchanges are those it named, none
+// where it left the choice to us. It is nil where the request makes no sense as an order.
+func Refused(r *Request, why *order.Rejection) *order.Order {
+	if r.Plain != nil {
+		p := r.Plain.Params()
+		r.Params = &p
+	}
+	if r.Params == nil || r.Params.DurationSeconds < 0 || r.Params.DurationSeconds > order.RestingSeconds {
+		return nil
+	}
+	o := r.order(nil)
+	o.Status, o.Reason, o.EndedAt, o.Version = order.Rejected, why.Code, r.At, 0
+	o.Exchanges = slices.DeleteFunc(append([]market.Exchange{}, r.Params.Exchanges...), func(e market.Exchange) bool { return e == market.All })
+	return &o
+}
+
 // only keeps of a profile what concerns some exchanges; the maker fees where the order may rest.
 func only(p order.Profile, exchanges []market.Exchange, maker bool) order.Profile {
 	fees, makers, latencies := p.TakerFeeBps, p.MakerFeeBps, p.LatencyMSBy
