@@ -164,6 +164,10 @@ func (l *ledger) create(p order.Params, kind order.Type, tif order.TimeInForce, 
 			Kind: order.Invalid, Code: "insufficient_funds", Detail: "not enough",
 			Errors: []order.FieldError{{Field: "quantity", Detail: "not enough funds"}},
 		}
+		e.Refused = &order.Order{
+			ID: cmd.OrderID, TokenID: p.TokenID, Type: kind, TimeInForce: tif, Symbol: p.Symbol, Exchanges: []market.Exchange{}, Side: p.Side,
+			Status: order.Rejected, Reason: "insufficient_funds", Quantity: p.Quantity, RemainingQuantity: p.Quantity, Params: p, Market: "sim",
+		}
 		return
 	}
 	if p.Seed == nil {

@@ -184,8 +184,11 @@ func TestWhatIsNotAnsweredInTimeIsPending(t *testing.T) {
 	if a.Status != 202 || a.Header.Get("Location") != "/v1/orders/one" || a.field(t, "status") != "pending" {
 		t.Errorf("nobody answers: %d %s", a.Status, a.Body)
 	}
-	if a := h.get(a.Header.Get("Location"), token); a.Status != 404 {
+	if a := h.get(a.Header.Get("Location"), token); a.Status != 202 || a.field(t, "token_id") != "one" {
 		t.Errorf("before it is decided on: %d %s", a.Status, a.Body)
+	}
+	if a := h.get("/v1/orders/two", token); a.Status != 404 {
+		t.Errorf("one that nobody has asked for: %d %s", a.Status, a.Body)
 	}
 	if err := h.executor.speak(t.Context(), true); err != nil {
 		t.Fatal(err)
@@ -193,6 +196,44 @@ func TestWhatIsNotAnsweredInTimeIsPending(t *testing.T) {
 	h.eventually("the order is there", func() bool { return h.get("/v1/orders/one", token).Status == 200 })
 	if a := h.post("/orders/twap", token, twap("one", "")); a.Status != 409 || a.field(t, "identical") != true {
 		t.Errorf("the repetition: %d %s", a.Status, a.Body)
+	}
+}
+
+func TestARefusalThatComesLateIsToldAtTheOrdersAddress(t *testing.T) {
+	h := newHouse(t, nil)
+	token := h.user("alice")
+	if err := h.executor.speak(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	tooMuch := strings.Replace(twap("one", ""), `"0.5"`, `"2000000"`, 1)
+	if a := h.post("/v1/orders/twap", token, tooMuch); a.Status != 202 {
+		t.Fatalf("nobody answers: %d %s", a.Status, a.Body)
+	}
+	if err := h.executor.speak(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	var told struct {
+		Status, Reason string
+		Rejection      order.Rejection
+	}
+	h.eventually("it is decided on", func() bool {
+		a := h.get("/v1/orders/one", token)
+		return a.Status == 200 && json.Unmarshal(a.Body, &told) == nil
+	})
+	if told.Status != "rejected" || told.Reason != "insufficient_funds" || told.Rejection.Detail != "not enough" {
+		t.Errorf("it was told as %+v", told)
+	}
+	if a := h.get("/v1/orders", token); strings.Contains(string(a.Body), `"one"`) {
+		t.Errorf("what was refused is among the orders: %s", a.Body)
+	}
+	if a := h.do("DELETE", "/v1/orders/one", token, "", ""); a.Status != 404 {
+		t.Errorf("what was refused was canceled: %d %s", a.Status, a.Body)
+	}
+	if a := h.post("/v1/orders/twap", token, twap("one", "")); a.Status != 201 {
+		t.Errorf("its name is used up: %d %s", a.Status, a.Body)
+	}
+	if a := h.get("/v1/orders/one", token); a.field(t, "status") != "active" {
+		t.Errorf("the order behind it is %s", a.Body)
 	}
 }
 

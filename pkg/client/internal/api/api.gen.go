@@ -621,6 +621,11 @@ type ClientInterface interface {
 
 	// GetOrder One order in full
 	//
+	// What a creation that was answered 202 has come to stands here, too: 202 until it is decided on, then the order, or what
+	// was asked for with the status `rejected` and the `rejection`. A refused one is in no list, holds nothing, and its
+	// `token_id` may be used again. A gateway that has not taken the creation itself, or was started anew since, says 404
+	// before the decision; of refusals the newest of the account's last 1,024 answers is told.
+	//
 	// Corresponds with GET /orders/{token_id} (the `GetOrder` operationId).
 	GetOrder(ctx context.Context, tokenId TokenID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -1166,6 +1171,11 @@ func (c *Client) CancelOrder(ctx context.Context, tokenId TokenID, reqEditors ..
 }
 
 // GetOrder One order in full
+//
+// What a creation that was answered 202 has come to stands here, too: 202 until it is decided on, then the order, or what
+// was asked for with the status `rejected` and the `rejection`. A refused one is in no list, holds nothing, and its
+// `token_id` may be used again. A gateway that has not taken the creation itself, or was started anew since, says 404
+// before the decision; of refusals the newest of the account's last 1,024 answers is told.
 //
 // Corresponds with GET /orders/{token_id} (the `GetOrder` operationId).
 func (c *Client) GetOrder(ctx context.Context, tokenId TokenID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3119,6 +3129,11 @@ type ClientWithResponsesInterface interface {
 
 	// GetOrderWithResponse One order in full
 	//
+	// What a creation that was answered 202 has come to stands here, too: 202 until it is decided on, then the order, or what
+	// was asked for with the status `rejected` and the `rejection`. A refused one is in no list, holds nothing, and its
+	// `token_id` may be used again. A gateway that has not taken the creation itself, or was started anew since, says 404
+	// before the decision; of refusals the newest of the account's last 1,024 answers is told.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /orders/{token_id} (the `GetOrder` operationId).
@@ -4460,6 +4475,11 @@ type GetOrderResponse200Headers struct {
 	ETag *string
 }
 
+// GetOrderResponse202Headers the declared response headers of an HTTP 202 response for GetOrder
+type GetOrderResponse202Headers struct {
+	Location *string
+}
+
 // GetOrderResponseDefaultHeaders the declared response headers of an HTTP default response for GetOrder
 type GetOrderResponseDefaultHeaders struct {
 	RetryAfter *string
@@ -4470,10 +4490,14 @@ type GetOrderResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *FullOrder
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Pending
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Problem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetOrderResponse200Headers
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *GetOrderResponse202Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetOrderResponseDefaultHeaders
 }
@@ -4481,6 +4505,11 @@ type GetOrderResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r GetOrderResponse) GetJSON200() *FullOrder {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r GetOrderResponse) GetJSON202() *Pending {
+	return r.JSON202
 }
 
 // GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5504,6 +5533,11 @@ func (c *ClientWithResponses) CancelOrderWithResponse(ctx context.Context, token
 }
 
 // GetOrderWithResponse One order in full
+//
+// What a creation that was answered 202 has come to stands here, too: 202 until it is decided on, then the order, or what
+// was asked for with the status `rejected` and the `rejection`. A refused one is in no list, holds nothing, and its
+// `token_id` may be used again. A gateway that has not taken the creation itself, or was started anew since, says 404
+// before the decision; of refusals the newest of the account's last 1,024 answers is told.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -6813,6 +6847,13 @@ func ParseGetOrderResponse(rsp *http.Response) (*GetOrderResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Pending
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -6833,6 +6874,16 @@ func ParseGetOrderResponse(rsp *http.Response) (*GetOrderResponse, error) {
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 202:
+		var headers GetOrderResponse202Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
 	case true:
 		var headers GetOrderResponseDefaultHeaders
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {

@@ -160,8 +160,12 @@ func (s *server) create(ctx context.Context, w *wish) (outcome, error) {
 		}
 	}
 	answer, replayed, err := s.do(ctx, cmd)
-	if err != nil || answer == nil {
+	if err != nil {
 		return outcome{}, err
+	}
+	if answer == nil {
+		account.Undecided(cmd.ID, cmd.OrderID)
+		return outcome{}, nil
 	}
 	return s.created(ctx, account, w, answer, replayed)
 }

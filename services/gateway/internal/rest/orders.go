@@ -21,8 +21,9 @@ type plannedOrder struct {
 
 type fullOrder struct {
 	view.Summary
-	Schedule []order.Planned `json:"schedule"`
-	Slices   []order.Slice   `json:"slices"`
+	Schedule  []order.Planned  `json:"schedule"`
+	Slices    []order.Slice    `json:"slices"`
+	Rejection *order.Rejection `json:"rejection,omitempty"` // of an order that was not accepted
 }
 
 type orderList struct {
@@ -141,11 +142,30 @@ func (s *server) detail(ctx context.Context, tokenID string) (view.Detail, error
 
 // GetOrder returns one order in full.
 func (s *server) GetOrder(ctx context.Context, req GetOrderRequestObject) (GetOrderResponseObject, error) {
-	detail, err := s.detail(ctx, req.TokenId)
+	id := caller(ctx).Account
+	account, err := s.Accounts.Open(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return GetOrder200JSONResponse{Body: fullOf(detail), Headers: GetOrder200ResponseHeaders{ETag: etag(&detail.Order)}}, nil
+	defer s.Accounts.Close(account)
+	detail, ok, err := account.Detail(ctx, order.NewID(id, req.TokenId))
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		return GetOrder200JSONResponse{Body: fullOf(detail), Headers: GetOrder200ResponseHeaders{ETag: etag(&detail.Order)}}, nil
+	}
+	switch refused, undecided := account.Creation(order.NewID(id, req.TokenId)); {
+	case undecided:
+		return GetOrder202JSONResponse{
+			Body: pendingOf(req.TokenId), Headers: GetOrder202ResponseHeaders{Location: location(req.TokenId)},
+		}, nil
+	case refused != nil:
+		full := fullOf(view.Detail{Summary: view.Summary{Order: *refused.Refused, Native: map[market.Exchange]string{}}})
+		full.Rejection = refused.Rejection
+		return GetOrder200JSONResponse{Body: full}, nil // without an ETag: there is nothing to change
+	}
+	return nil, unknownOrder(req.TokenId)
 }
 
 // ListExecutions returns a page of an order's fills.

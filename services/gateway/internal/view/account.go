@@ -46,6 +46,7 @@ type Account struct {
 	answers  map[string]*Answer
 	answered []string // keys of answers, oldest first
 	waiting  map[string][]chan<- *Answer
+	sent     map[order.ID]bool // creations that went through us and are not decided on yet
 	tail     tail
 	watchers map[*func(uint64)]struct{}
 }
@@ -57,6 +58,7 @@ type Answer struct {
 	TokenID   string
 	Order     *order.Order     // as it was right after
 	Rejection *order.Rejection // if it was refused
+	Refused   *order.Order     // what a refused creation asked for
 	Deposit   *order.Amount
 	Balances  []order.Balance // after it, of the assets it touched
 }
@@ -65,7 +67,7 @@ func newAccount(id order.AccountID, b AccountBus, log *slog.Logger) *Account {
 	return &Account{
 		id: id, bus: b, log: log, ready: make(chan struct{}),
 		byID: map[order.ID]*Work{}, answers: map[string]*Answer{},
-		waiting: map[string][]chan<- *Answer{}, watchers: map[*func(uint64)]struct{}{},
+		waiting: map[string][]chan<- *Answer{}, sent: map[order.ID]bool{}, watchers: map[*func(uint64)]struct{}{},
 	}
 }
 
@@ -169,8 +171,10 @@ func (a *Account) answer(e *order.Event) {
 		return
 	}
 	answer := &Answer{
-		Type: e.Type, OrderID: e.OrderID, TokenID: e.TokenID, Order: e.Order, Rejection: e.Rejection, Deposit: e.Deposit, Balances: e.Balances,
+		Type: e.Type, OrderID: e.OrderID, TokenID: e.TokenID, Order: e.Order, Rejection: e.Rejection, Refused: e.Refused,
+		Deposit: e.Deposit, Balances: e.Balances,
 	}
+	delete(a.sent, e.OrderID)
 	if _, known := a.answers[e.CommandID]; !known {
 		a.answered = append(a.answered, e.CommandID)
 	}
