@@ -124,8 +124,12 @@ func TestACallIsRepeatedOnlyWhereThatIsSafe(t *testing.T) {
 			"create", []answer{{status: 409, body: `{"code":"token_id_exists","identical":true,"order":` + accepted + `}`}}, 1, client.ErrExists,
 		},
 		"an order that is not decided on yet is asked for": {
-			"create", []answer{{status: 202, body: `{}`}, problem(404, "unknown_order"), {status: 200, body: accepted}}, 3, nil,
+			"create", []answer{{status: 202, body: `{}`}, {status: 202, body: `{}`}, {status: 201, body: accepted}}, 3, nil,
 		},
+		"one that was accepted meanwhile is our own": {
+			"create", []answer{{status: 202, body: `{}`}, {status: 409, body: `{"code":"token_id_exists","identical":true,"order":` + accepted + `}`}}, 2, nil,
+		},
+		"a refusal that came late is told":                 {"create", []answer{{status: 202, body: `{}`}, problem(422, "no_market_data")}, 2, client.ErrInvalid},
 		"a change whose answer is lost is not made again":  {"amend", []answer{{err: errReset}}, 1, client.ErrUnreachable},
 		"a change that was never sent is sent":             {"amend", []answer{{err: errRefused}, {status: 200, body: accepted}}, 2, nil},
 		"a key is made once":                               {"key", []answer{unavailable}, 1, client.ErrUnavailable},
@@ -158,6 +162,22 @@ func TestTheGatewaysWaitIsKept(t *testing.T) {
 		g, began := &gateway{t: t, answers: []answer{{status: 429, header: "7"}, {status: 200, body: `{}`}}}, time.Now()
 		if _, err := g.client().Balance(t.Context()); err != nil || time.Since(began) != 7*time.Second {
 			t.Errorf("answered after %s: %v", time.Since(began), err)
+		}
+	})
+}
+
+func TestAnOrderThatNobodyDecidesOnIsPending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, began := &gateway{t: t}, time.Now()
+		for range 100 {
+			g.answers = append(g.answers, answer{status: 202, body: `{}`})
+		}
+		_, err := g.client(client.WithRetries(5*time.Second)).CreateTWAP(t.Context(), client.TWAP{TokenID: "t"})
+		if took := time.Since(began); !errors.Is(err, client.ErrPending) || took < 5*time.Second || took > 8*time.Second {
+			t.Errorf("ended after %s: %v", took, err)
+		}
+		if _, err := g.client().Order(t.Context(), "t"); !errors.Is(err, client.ErrPending) {
+			t.Errorf("the order is %v", err)
 		}
 	})
 }

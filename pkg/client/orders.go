@@ -23,6 +23,8 @@ type Order struct {
 	Native   map[market.Exchange]string `json:"native,omitempty"` // the exchanges' own spellings of the symbol
 	Schedule []order.Planned            `json:"schedule,omitempty"`
 	Slices   []order.Slice              `json:"slices,omitempty"`
+	// Rejection says why an order is Rejected: it was refused after its creation had ended with ErrPending.
+	Rejection *order.Rejection `json:"rejection,omitempty"`
 }
 
 // NewTokenID returns an id for an order that no other order has.
@@ -39,36 +41,30 @@ func (c *Client) CreateTWAP(ctx context.Context, t TWAP) (Order, error) {
 	})
 }
 
+// create asks again as long as the order is recorded and not decided on: the repetition is the same command to the server,
+// waits for its answer, and tells a refusal that came late. ErrPending is left where there is no answer for too long.
 func (c *Client) create(ctx context.Context, tokenID string, body any, build func(string) (*http.Request, error)) (Order, error) {
-	var (
-		o        Order
-		told     *Error
-		repeated bool
-	)
-	err := c.do(ctx, call{build: build, body: body, repeatable: true, repeated: &repeated}, &o)
-	switch {
-	case errors.Is(err, ErrPending):
-		return c.awaitOrder(ctx, tokenID)
-	case repeated && errors.Is(err, ErrExists) && errors.As(err, &told) && told.Identical && told.Order != nil:
-		return *told.Order, nil // our own first try, whose answer was lost
-	}
-	return o, err
-}
-
-// awaitOrder asks for an order that is recorded until it is decided on.
-func (c *Client) awaitOrder(ctx context.Context, tokenID string) (Order, error) {
+	var repeated bool
 	deadline := c.now().Add(c.retryFor)
 	for attempt := 0; ; attempt++ {
-		o, err := c.Order(ctx, tokenID)
-		if !errors.Is(err, ErrNotFound) {
-			return o, err
-		}
-		if c.now().After(deadline) {
+		var (
+			o    Order
+			told *Error
+		)
+		err := c.do(ctx, call{build: build, body: body, repeatable: true, repeated: &repeated}, &o)
+		switch {
+		case errors.Is(err, ErrPending) && c.now().Before(deadline):
+			repeated = true
+			if err := wait(ctx, backoff(firstPause, longPause, attempt)); err != nil {
+				return Order{}, err
+			}
+			continue
+		case errors.Is(err, ErrPending):
 			return Order{}, fmt.Errorf("%w: order %s", ErrPending, tokenID)
+		case repeated && errors.Is(err, ErrExists) && errors.As(err, &told) && told.Identical && told.Order != nil:
+			return *told.Order, nil // our own first try, whose answer was lost
 		}
-		if err := wait(ctx, backoff(firstPause, longPause, attempt)); err != nil {
-			return Order{}, err
-		}
+		return o, err
 	}
 }
 
@@ -135,7 +131,8 @@ func pages[T any](page func(cursor string) ([]T, string, error)) iter.Seq2[T, er
 	}
 }
 
-// Order returns one order in full.
+// Order returns one order in full. One whose creation ended with ErrPending is ErrPending here too until it is decided on; if
+// it was refused then, its Status is Rejected.
 func (c *Client) Order(ctx context.Context, tokenID string) (Order, error) {
 	var o Order
 	err := c.do(ctx, call{repeatable: true, build: func(server string) (*http.Request, error) {

@@ -12,7 +12,7 @@ from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from hourglass_client import (
-    ApiError, AsyncClient, Changed, Client, Conflict, Exists, InvalidRequest, NotFound, Plain, StreamRefused, Subscription, Twap,
+    ApiError, AsyncClient, Changed, Client, Conflict, Exists, InvalidRequest, NotFound, Pending, Plain, StreamRefused, Subscription, Twap,
     Unauthorized, Unreachable,
 )
 from hourglass_client.models import Book, build, parse_time
@@ -89,6 +89,14 @@ class Requests(unittest.TestCase):
             self.assertEqual(Client(s.url, username="u", password="p").create_twap(Twap("BTC-USDT", "buy", "1", 60, token_id="t")).token_id, "t")
         with Server([(200, TOKENS), exists]) as s, self.assertRaises(Exists):
             Client(s.url, username="u", password="p").create_twap(Twap("BTC-USDT", "buy", "1", 60, token_id="t"))
+
+    def test_an_order_is_asked_for_until_it_is_decided_on(self):
+        refused = (422, {"code": "no_market_data", "detail": "no book"})
+        with Server([(200, TOKENS), (202, {}), (202, {}), refused]) as s, self.assertRaises(InvalidRequest):
+            Client(s.url, username="u", password="p").create_twap(Twap("BTC-USDT", "buy", "1", 60, token_id="t"))
+        self.assertEqual([r[:2] for r in s.requests[1:]], [("POST", "/v1/orders/twap")] * 3)
+        with Server([(200, TOKENS), (202, {})]) as s, self.assertRaises(Pending):
+            Client(s.url, username="u", password="p", retry_for=0).create_twap(Twap("BTC-USDT", "buy", "1", 60))
 
     def test_a_plain_order_says_what_it_is(self):
         limit = Plain("BTC-USDT", "buy", Decimal("0.10"), type="limit", price=64000, time_in_force="ioc", token_id="t").body()

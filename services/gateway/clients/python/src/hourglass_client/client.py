@@ -17,7 +17,7 @@ from typing import Any, Callable, Iterator, Optional
 from urllib.parse import quote, urlencode, urlsplit
 
 from . import websocket
-from .errors import Conflict, Exists, HourglassError, NotFound, Pending, RateLimited, Unauthorized, Unavailable, Unreachable, api_error
+from .errors import Conflict, Exists, HourglassError, Pending, RateLimited, Unauthorized, Unavailable, Unreachable, api_error
 from .models import (
     ApiKey, Balance, Book, Candle, Event, ExchangeStatus, Fill, Info, Instrument, Number, Order, Plain, Twap, build, exact,
 )
@@ -122,6 +122,8 @@ class Client:
         return self._call("POST", "/orders/twap/preview", _named(order.body()), repeatable=True)
 
     def order(self, token_id: str) -> Order:
+        """One order in full. One whose creation raised Pending raises it here too until it is decided on; if it was refused
+        then, its status is "rejected", with the code as its reason and all of it in raw["rejection"]."""
         return build(Order, self._call("GET", f"/orders/{quote(token_id, '')}", repeatable=True))
 
     def orders(self, status: str = "all", symbol: str = "") -> Iterator[Order]:
@@ -278,26 +280,23 @@ class Client:
             raise
 
     def _create(self, path: str, body: dict[str, Any]) -> Order:
+        """Asks again as long as the order is recorded and not decided on: the repetition is the same command to the server,
+        waits for its answer, and tells a refusal that came late."""
         tries: list[bool] = []
-        try:
-            return build(Order, self._call("POST", path, _named(body), repeatable=True, tries=tries))
-        except Exists as err:
-            if tries and err.identical and err.order:
-                return build(Order, err.order)  # our own first try, whose answer was lost
-            raise
-        except Pending:
-            return self._await_order(body["token_id"])
-
-    def _await_order(self, token_id: str) -> Order:
-        deadline, tries = time.monotonic() + self._retry_for, 0
+        deadline, pauses, named = time.monotonic() + self._retry_for, 0, _named(body)
         while True:
             try:
-                return self.order(token_id)
-            except NotFound:
+                return build(Order, self._call("POST", path, named, repeatable=True, tries=tries))
+            except Exists as err:
+                if tries and err.identical and err.order:
+                    return build(Order, err.order)  # our own first try, whose answer was lost
+                raise
+            except Pending:
                 if time.monotonic() > deadline:
-                    raise Pending(f"order {token_id} is recorded, but not decided on yet") from None
-            time.sleep(min(2.0, 0.1 * 2**tries))
-            tries += 1
+                    raise Pending(f"order {named['token_id']} is recorded, but not decided on yet") from None
+            tries.append(True)
+            time.sleep(min(2.0, 0.1 * 2**pauses))
+            pauses += 1
 
     def _call(self, method: str, path: str, body: Any = None, *, repeatable: bool = False, public: bool = False,
               headers: Optional[dict[str, str]] = None, tries: Optional[list[bool]] = None) -> Any:
