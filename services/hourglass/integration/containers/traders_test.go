@@ -14,6 +14,7 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/client"
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
 	"github.com/hourglass-trading/hourglass/pkg/market"
+	"github.com/hourglass-trading/hourglass/pkg/order"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/audit"
 )
 
@@ -23,16 +24,18 @@ const (
 	requestFor = 5 * time.Second // for which the SDK repeats a request by itself
 )
 
-// trader places orders at one gateway, one after the other, and reads what becomes of them from its stream. Each request
-// is repeated by the SDK; none may fail for good.
+// trader places orders at one gateway, one after the other, and reads what becomes of them from its stream. A request that
+// is not answered is repeated; none may fail for good.
 type trader struct {
 	*client.Client
+	once     *client.Client // repeats nothing
 	name     string
 	orders   []string // that were acknowledged
 	seqs     []uint64 // of the events that the stream brought
 	ended    map[string]bool
 	faults   []string
 	noMarket int           // orders refused because no exchange had a book
+	late     int           // of them after they had been recorded
 	more     chan struct{} // of one: an event has come
 
 	mu sync.Mutex // guards all but the client
@@ -49,7 +52,11 @@ func (p *platform) newTrader(ctx context.Context, name, gateway string) *trader 
 	if err := c.Register(ctx, name, password); err != nil {
 		p.t.Fatal(err)
 	}
-	return &trader{Client: c, name: name, ended: map[string]bool{}, more: make(chan struct{}, 1)}
+	once, err := client.New(gateway, client.WithPassword(name, password), client.WithRetries(0))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return &trader{Client: c, once: once, name: name, ended: map[string]bool{}, more: make(chan struct{}, 1)}
 }
 
 // trading lets a trader at each gateway trade while something happens, and then holds what they saw against what is there.
@@ -96,6 +103,8 @@ func (t *trader) trade(ctx, on context.Context) {
 		switch {
 		case err == nil:
 			t.orders = append(t.orders, token)
+		case errors.Is(err, errLateRefusal):
+			t.late++
 		case errors.As(err, &told) && told.Code == "no_market_data":
 			t.noMarket++ // an answer: the exchanges are away
 		default:
@@ -106,28 +115,57 @@ func (t *trader) trade(ctx, on context.Context) {
 	}
 }
 
-// place places an order, again under the same name until it is decided on. That it was refused after its first answer was
-// no more waited for, only the repetition tells.
+var (
+	errLateRefusal = errors.New("refused after it was recorded")
+	errUndecided   = errors.New("recorded, and neither accepted nor refused")
+)
+
+// place places an order, again under the same name as long as no answer comes. What was recorded is not repeated, which
+// could hide that it was lost, but asked for until it is decided on.
 func (t *trader) place(ctx context.Context, token string) error {
-	until := time.Now().Add(patience)
-	for {
-		_, err := t.CreateTWAP(ctx, client.TWAP{
+	for until := time.Now().Add(patience); ; {
+		_, err := t.once.CreateTWAP(ctx, client.TWAP{
 			TokenID: token, Symbol: "BTC-USDT", Side: market.Buy, Quantity: decimal.MustParse("0.02"), Duration: orderFor, Interval: time.Second,
 		})
 		var told *client.Error
 		switch {
-		case errors.Is(err, client.ErrExists) && errors.As(err, &told) && told.Identical:
+		case err == nil, errors.Is(err, client.ErrExists) && errors.As(err, &told) && told.Identical:
 			return nil // an earlier try, whose answer was lost
-		case err != nil && again(err) && time.Now().Before(until):
-			continue
+		case errors.Is(err, client.ErrPending):
+			return t.decided(ctx, token)
+		case !unanswered(err) || time.Now().After(until):
+			return err
 		}
-		return err
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
 	}
 }
 
-// again reports whether a request may be repeated because it was not answered yet.
-func again(err error) bool {
-	return errors.Is(err, client.ErrPending) || errors.Is(err, client.ErrUnavailable) || errors.Is(err, client.ErrUnreachable)
+// decided waits for what becomes of an order that is recorded.
+func (t *trader) decided(ctx context.Context, token string) error {
+	for until := time.Now().Add(patience); time.Now().Before(until); {
+		o, err := t.Order(ctx, token)
+		switch {
+		case err == nil && o.Status != order.Rejected:
+			return nil
+		case err == nil && o.Rejection != nil && o.Rejection.Code == "no_market_data":
+			return errLateRefusal
+		case err == nil:
+			return fmt.Errorf("%w: recorded, then refused as %s", client.ErrInvalid, o.Reason)
+		case !unanswered(err) && !errors.Is(err, client.ErrPending) && !errors.Is(err, client.ErrNotFound): // the gateway was started anew
+			return err
+		}
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return errUndecided
+}
+
+// unanswered reports whether nobody knows what became of a request.
+func unanswered(err error) bool {
+	return errors.Is(err, client.ErrUnavailable) || errors.Is(err, client.ErrUnreachable)
 }
 
 // watch reads the account's events from the first on until ctx ends.
@@ -217,8 +255,8 @@ func (t *trader) check(ctx context.Context, tt *testing.T) {
 			filled++
 		}
 	}
-	tt.Logf("%s: %d orders, %d of them filled to the end, %d refused without a market, %d events",
-		t.name, len(t.orders), filled, t.noMarket, len(t.seqs))
+	tt.Logf("%s: %d orders, %d of them filled to the end, %d refused without a market and %d after they were recorded, %d events",
+		t.name, len(t.orders), filled, t.noMarket, t.late, len(t.seqs))
 }
 
 // audit checks every event that is stored.
