@@ -66,6 +66,7 @@ type loop struct {
 	round    uint64 // of places; commands of an earlier one are dropped
 	accounts map[order.AccountID]*owned
 	timers   timers
+	hot      []order.AccountID // that had an event, or met the market, since they were looked at
 	wishes   *wishes
 	listed   map[market.Exchange]bool
 	settled  bool
@@ -84,6 +85,7 @@ type owned struct {
 	state *account.State
 	seq   uint64 // of its last event in the stream
 	wake  time.Time
+	hot   bool // among those that the loop looks at next
 	// origins are what placed the orders that are not reported yet, where that is known: the spans of what follows continue it.
 	origins map[order.ID]tracing.Origin
 	since   time.Time // of the first event that its snapshot lacks; zero if there is none
@@ -121,6 +123,7 @@ func (l *loop) run(ctx context.Context) error {
 	defer saving.Stop()
 	l.wishes.tell()
 	for {
+		var err error
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -142,25 +145,40 @@ func (l *loop) run(ctx context.Context) error {
 			l.settle(true)
 		case m := <-l.ifSettled():
 			l.takeMarket(l.now())
-			if err := l.command(ctx, &m); err != nil {
-				return err
-			}
+			err = l.command(ctx, &m)
 		case q := <-l.asked():
 			l.tell(q)
 		case <-saving.C:
 			l.snapshot()
 			continue // nothing has changed
 		case <-timer.C:
-			l.takeMarket(l.now())
-			if err := l.due(ctx); err != nil {
-				return err
-			}
+			err = l.turn(ctx)
+		case <-l.ifHot():
+			err = l.turn(ctx)
 		}
-		if err := l.meet(ctx); err != nil {
+		if err != nil {
 			return err
 		}
+		l.meet()
 		timer.Reset(l.sleep(l.now()))
 	}
+}
+
+// always is ready to be received from.
+var always = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// ifHot is ready while there are accounts to be looked at again.
+func (l *loop) ifHot() <-chan struct{} {
+	if len(l.hot) > 0 {
+		return always
+	}
+	return nil
+}
+
+// turn gives each account that something is due on its turn.
+func (l *loop) turn(ctx context.Context) error {
+	l.takeMarket(l.now())
+	return l.due(ctx)
 }
 
 // settle lets commands and questions in once every exchange has told its instruments and every partition has its owner, or
@@ -222,7 +240,8 @@ func (l *loop) command(ctx context.Context, m *command) error {
 		return err
 	}
 	part.done = m.Seq
-	return l.advance(ctx, cmd.Account, a)
+	l.again(cmd.Account, a)
+	return nil
 }
 
 // account returns an account of a partition that we hold, a new one if it has no events yet.
@@ -236,10 +255,9 @@ func (l *loop) account(id order.AccountID, part *partition) *owned {
 	return a
 }
 
-// due advances every account whose time has come.
+// due advances every account that had an event just now, or whose time has come, by one event.
 func (l *loop) due(ctx context.Context) error {
 	now := l.now()
-	var ids []order.AccountID
 	for len(l.timers) > 0 && !l.timers[0].at.After(now) {
 		t := heap.Pop(&l.timers).(timer)
 		a := l.accounts[t.account]
@@ -247,33 +265,36 @@ func (l *loop) due(ctx context.Context) error {
 			continue // the account has left, or been given another time since
 		}
 		a.wake = time.Time{}
-		ids = append(ids, t.account)
+		l.again(t.account, a)
 	}
+	ids := slices.DeleteFunc(l.hot, func(id order.AccountID) bool {
+		a := l.accounts[id]
+		if a == nil || !a.hot { // it has left since, even if it is back
+			return true
+		}
+		a.hot = false
+		return false
+	})
+	l.hot = nil
 	return l.together(ctx, ids)
 }
 
 // meet advances the accounts whose orders at rest the market has met; others cost nothing here.
-func (l *loop) meet(ctx context.Context) error {
-	ids := slices.DeleteFunc(l.market.Met(), func(id order.AccountID) bool { return l.accounts[id] == nil }) // it has left since
-	return l.together(ctx, ids)
+func (l *loop) meet() {
+	for _, id := range l.market.Met() {
+		if a := l.accounts[id]; a != nil { // else it has left since
+			l.again(id, a)
+		}
+	}
 }
 
-// advance commits what has met an account or is due on it, one event after the other, and sets its next wake-up.
-func (l *loop) advance(ctx context.Context, id order.AccountID, a *owned) error {
-	for more := true; more && !a.broken; {
-		more = false
-		err := l.commit(ctx, id, a, func(at time.Time) (order.Event, bool) {
-			e, ok := l.next(a, at)
-			more = more || ok
-			return e, ok
-		})
-		if err != nil {
-			return err
-		}
-		l.tellMeanwhile()
+// again has the loop look whether there is more for an account, in its turn: where more falls due on one than can be stored,
+// the others must not wait for it.
+func (l *loop) again(id order.AccountID, a *owned) {
+	if !a.hot && !a.broken {
+		a.hot = true
+		l.hot = append(l.hot, id)
 	}
-	l.schedule(id, a)
-	return nil
 }
 
 // next decides what has met an account or is due on it; false if nothing.

@@ -11,26 +11,26 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/tracing"
 )
 
-// together advances several accounts. What they decide is stored in batches, an event of each, for the price of one sync a
-// batch: the last of a thousand slices that are due at one instant need not wait for a thousand of them.
+// together advances accounts by an event each. These are stored in batches, for the price of one sync a batch: the last of a
+// thousand slices that are due at one instant need not wait for a thousand of them.
 func (l *loop) together(ctx context.Context, ids []order.AccountID) error {
-	for len(ids) > 1 {
+	for len(ids) > 0 {
 		n := min(len(ids), bus.MaxBatch)
-		more, err := l.batch(ctx, ids[:n])
-		if err != nil {
+		if err := l.batch(ctx, ids[:n]); err != nil {
 			return err
 		}
-		ids = append(ids[n:], more...)
+		ids = ids[n:]
 		l.tellMeanwhile()
 	}
-	return l.singly(ctx, ids)
+	return nil
 }
 
-// batch decides an event of each account and stores them at once. It returns the accounts that had one and may have more.
-// After a refusal or an unknown outcome each account goes on singly: the commit of each finds out what is stored.
-func (l *loop) batch(ctx context.Context, ids []order.AccountID) (more []order.AccountID, err error) {
+// batch decides an event of each account and stores them at once. After a refusal or an unknown outcome each account goes on
+// singly: the commit of each finds out what is stored.
+func (l *loop) batch(ctx context.Context, ids []order.AccountID) error {
 	var appends []bus.Append
 	var events []order.Event
+	var busy []order.AccountID // that have one
 	for _, id := range ids {
 		a := l.accounts[id]
 		if a.broken {
@@ -43,28 +43,30 @@ func (l *loop) batch(ctx context.Context, ids []order.AccountID) (more []order.A
 		}
 		body, err := order.Encode(&e)
 		if err != nil {
-			return nil, fmt.Errorf("encode event %s of account %s: %w", e.ID, id, err)
+			return fmt.Errorf("encode event %s of account %s: %w", e.ID, id, err)
 		}
 		appends = append(appends, bus.Append{Account: id, ID: e.ID, Body: body, Last: a.seq})
-		events, more = append(events, e), append(more, id)
+		events, busy = append(events, e), append(busy, id)
 	}
 	if len(appends) < 2 {
-		return nil, l.singly(ctx, more)
+		return l.singly(ctx, busy)
 	}
 	sequences, err := l.storeAll(ctx, appends, events)
 	if err != nil {
 		l.meters.batchRefusals.Add(1)
 		l.log.Warn("events not stored together, deciding each anew", "events", len(appends), "error", err)
-		return nil, l.singly(ctx, more)
+		return l.singly(ctx, busy)
 	}
 	l.meters.batches.Add(1)
 	l.meters.batched.Add(int64(len(appends)))
 	for i := range appends {
 		l.count(&events[i], appends[i].Origin.Request)
 		id := appends[i].Account
-		l.applied(id, l.accounts[id], &events[i], bus.Stored{Seq: sequences[i], Account: id, Data: appends[i].Body, Origin: appends[i].Origin})
+		a := l.accounts[id]
+		l.applied(id, a, &events[i], bus.Stored{Seq: sequences[i], Account: id, Data: appends[i].Body, Origin: appends[i].Origin})
+		l.again(id, a)
 	}
-	return more, nil
+	return nil
 }
 
 // storeAll appends events of different accounts, each as a span below what led to it.
@@ -85,12 +87,24 @@ func (l *loop) storeAll(ctx context.Context, appends []bus.Append, events []orde
 	return sequences, err
 }
 
-// singly advances accounts one after the other.
+// singly advances accounts by an event each, one after the other.
 func (l *loop) singly(ctx context.Context, ids []order.AccountID) error {
 	for _, id := range ids {
-		if err := l.advance(ctx, id, l.accounts[id]); err != nil {
+		a := l.accounts[id]
+		more := false
+		err := l.commit(ctx, id, a, func(at time.Time) (e order.Event, ok bool) {
+			e, more = l.next(a, at)
+			return e, more
+		})
+		if err != nil {
 			return err
 		}
+		if more {
+			l.again(id, a)
+		} else {
+			l.schedule(id, a)
+		}
+		l.tellMeanwhile()
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package executor
 import (
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,4 +79,49 @@ func TestSlicesDueTogetherAreStoredTogether(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestOneWithMoreThanCanBeStoredDoesNotHoldUpTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slow atomic.Bool
+		log := &memoryLog{mishap: func(string) (refuse, lost bool) {
+			if slow.Load() {
+				time.Sleep(20 * time.Millisecond) // an append
+			}
+			return false, false
+		}}
+		r := start(t, log)
+		r.open()
+		p := order.Defaults()
+		p.TokenID, p.Symbol, p.Side, p.Quantity = "many", btc, market.Buy, decimal.One
+		p.DurationSeconds, p.Slices = 60, 5_000 // 83 a second, where 25 can be stored
+		r.send(order.Command{ID: "many", Type: order.CreateTWAP, TWAP: &p})
+		r.pass(time.Second)
+		slow.Store(true)
+		r.pass(5 * time.Second)
+		began := time.Now()
+		others := r.crowd(3)
+		r.pass(15 * time.Second)
+		r.stop()
+		slices := 0
+		for _, m := range log.stored {
+			var e order.Event
+			if err := json.Unmarshal(m.Data, &e); err != nil {
+				t.Fatal(err)
+			}
+			switch {
+			case e.Account == ann:
+			case e.Type == order.OrderAccepted && m.At.Sub(began) > time.Second:
+				t.Errorf("an order of %s was accepted after %v", e.Account, m.At.Sub(began))
+			case e.Type == order.SliceDecided:
+				slices++
+				if late := m.At.Sub(e.Slice.DueAt); late > 200*time.Millisecond {
+					t.Errorf("slice %d of %s was stored %v late", e.Slice.K, e.Account, late)
+				}
+			}
+		}
+		if want := 10 * len(others); slices != want {
+			t.Errorf("%d slices of the others, want %d", slices, want)
+		}
+	})
 }

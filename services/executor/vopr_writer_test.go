@@ -109,13 +109,11 @@ func (wr *writer) turn() (did bool, err error) {
 		err = wr.command(ctx, m)
 		did = true
 	} else {
-		did = len(wr.timers) > 0 && !wr.timers[0].at.After(wr.now())
+		did = len(wr.hot) > 0 || len(wr.timers) > 0 && !wr.timers[0].at.After(wr.now())
 		err = wr.due(ctx)
 	}
-	if err == nil {
-		err = wr.meet(ctx)
-	}
-	return did, err
+	wr.meet()
+	return did || len(wr.hot) > 0, err
 }
 
 // save goes on freezing an account, or begins to, and stores the snapshot of one that is whole; now and then one that is
