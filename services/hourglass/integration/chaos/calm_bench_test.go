@@ -21,7 +21,7 @@ const (
 )
 
 // BenchmarkSlices tells how late slices are, from when they are due until their decisions are stored: first while nothing
-// happens, then while an executor is killed every twelve seconds, then while NATS is. Some 120 slices fall due a second.
+// happens, then while an executor is killed every twelve seconds, then while NATS is. Some 240 slices fall due a second.
 // It takes three minutes whatever -benchtime says, and what it tells holds for a machine that does nothing else.
 func BenchmarkSlices(b *testing.B) {
 	for b.Loop() {

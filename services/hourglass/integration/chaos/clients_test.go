@@ -83,7 +83,7 @@ func (c *trader) trade(ctx context.Context, every time.Duration, seconds int) {
 		token := fmt.Sprint(c.name, "-", n)
 		order := map[string]any{
 			"token_id": token, "symbol": []string{"BTC-USDT", "ETH-USDT"}[n%2], "side": []string{"buy", "sell"}[n/2%2],
-			"quantity": "0.1", "duration_seconds": seconds, "interval_seconds": 1,
+			"quantity": "0.1", "duration_seconds": seconds, "slices": 2 * seconds,
 		}
 		var both sync.WaitGroup
 		for _, at := range c.at {
