@@ -85,6 +85,7 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	views.Go("sessions", parts.Auth.Run)
 	views.Go("ended sessions", parts.Auth.FollowSessions)
 	views.Go("ended API keys", parts.Auth.FollowKeys)
+	views.Go("used API keys", parts.Auth.NoteUses)
 	views.Go("signing keys", parts.Auth.FollowKeyFiles)
 	edge := daemon.NewGroup(ctx)
 	srv := newServer(handler, log)
@@ -168,7 +169,7 @@ func assemble(ctx context.Context, cfg Config, conn *bus.Conn, by watch, log *sl
 	}
 	hub = stream.NewHub(stream.Config{Public: cfg.PublicStreams, Origins: cfg.Origins, Market: cfg.Market, Version: cfg.Version, Limits: limits.Streams, Metrics: stream.NewMetrics(by.metrics), Tracer: by.tracer},
 		parts.Auth, parts.Catalog, parts.Market, parts.Accounts, log)
-	parts.Stream, parts.Events, parts.Streams = hub, hub.Events, stream.Document()
+	parts.Stream, parts.Events, parts.Streams = hub.Serve, hub.Events, stream.Document()
 	hub.Observe(by.metrics)
 	return parts, hub, stop, nil
 }

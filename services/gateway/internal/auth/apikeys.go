@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,11 +30,21 @@ var never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // APIKey is a key of an account as its owner sees it, without its secret.
 type APIKey struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Scopes    []Scope   `json:"scopes"`
-	CreatedAt time.Time `json:"created_at"`
-	ExpiresAt time.Time `json:"expires_at,omitzero"` // zero: never
+	ID         string    `json:"id"`
+	Name       string    `json:"name"`
+	Scopes     []Scope   `json:"scopes"`
+	Networks   Networks  `json:"allowed_networks,omitempty"`
+	CreatedAt  time.Time `json:"created_at"`
+	ExpiresAt  time.Time `json:"expires_at,omitzero"`   // zero: never
+	LastUsedAt time.Time `json:"last_used_at,omitzero"` // zero: never; up to noteUseEvery early
+}
+
+// NewAPIKey is what an account wants of a new key.
+type NewAPIKey struct {
+	Name      string
+	Scopes    []Scope
+	Networks  Networks
+	ExpiresAt time.Time // zero: never
 }
 
 // storedKey is a key as the bucket keeps it, under <account>.<id>. The secret is 256 random bits, so a fast hash is enough.
@@ -46,7 +57,7 @@ type storedKey struct {
 var apiKeyText = regexp.MustCompile(`^hgk_([a-z0-9]{1,32})\.([a-z0-9]{26})\.([A-Za-z0-9_-]{43})$`)
 
 // CreateAPIKey makes a key and returns it with its text, which nobody can find out again.
-func (s *Service) CreateAPIKey(ctx context.Context, account order.AccountID, name string, scopes []Scope, expires time.Time) (APIKey, string, error) {
+func (s *Service) CreateAPIKey(ctx context.Context, account order.AccountID, want NewAPIKey) (APIKey, string, error) {
 	keys, err := s.APIKeys(ctx, account)
 	if err != nil {
 		return APIKey{}, "", err
@@ -55,7 +66,9 @@ func (s *Service) CreateAPIKey(ctx context.Context, account order.AccountID, nam
 		return APIKey{}, "", ErrTooManyKeys
 	}
 	secret, hash := newSecret()
-	k := storedKey{APIKey: APIKey{ID: newID(), Name: name, Scopes: scopes, CreatedAt: s.now().UTC(), ExpiresAt: expires}, Hash: hash}
+	k := storedKey{APIKey: APIKey{
+		ID: newID(), Name: want.Name, Scopes: want.Scopes, Networks: want.Networks, CreatedAt: s.now().UTC(), ExpiresAt: want.ExpiresAt,
+	}, Hash: hash}
 	body, err := json.Marshal(k)
 	if err != nil {
 		return APIKey{}, "", fmt.Errorf("encode API key: %w", err)
@@ -104,39 +117,56 @@ func (s *Service) DeleteAPIKey(ctx context.Context, account order.AccountID, id 
 // revocation is remembered, so that a look under way while a key is deleted cannot bring it back.
 const recheckKey = 5 * time.Minute
 
-// verifyKey returns whom an API key speaks for.
-func (s *Service) verifyKey(ctx context.Context, text string) (Identity, error) {
+// verifyKey returns whom an API key speaks for at an address. It fails with ErrAddress, too.
+func (s *Service) verifyKey(ctx context.Context, text string, from netip.Addr) (Identity, error) {
+	now := s.now()
+	known, ok := s.verified.get(text)
+	if !ok || now.After(known.recheckAt) {
+		var err error
+		if known, err = s.lookUpKey(ctx, text, now); err != nil {
+			return Identity{}, err
+		}
+		s.verified.put(text, known)
+	}
+	switch {
+	case now.After(known.ExpiresAt):
+		return Identity{}, ErrExpired
+	case !known.Networks.Allow(from):
+		return Identity{}, ErrAddress
+	}
+	if now.Sub(known.usedAt) >= noteUseEvery {
+		known.usedAt = now
+		s.verified.put(text, known)
+		s.used(string(known.Account)+"."+known.Session, now)
+	}
+	return known, nil
+}
+
+func (s *Service) lookUpKey(ctx context.Context, text string, now time.Time) (Identity, error) {
 	parts := apiKeyText.FindStringSubmatch(text)
 	if parts == nil {
 		return Identity{}, ErrToken
 	}
-	now := s.now()
-	known, ok := s.verified.get(text)
-	if !ok || now.After(known.recheckAt) {
-		entry, err := s.apiKeys.Get(ctx, parts[1]+"."+parts[2])
-		if errors.Is(err, jetstream.ErrKeyNotFound) {
-			return Identity{}, ErrToken
-		}
-		if err != nil {
-			return Identity{}, store("look for the API key", err)
-		}
-		var k storedKey
-		if err := json.Unmarshal(entry.Value(), &k); err != nil {
-			return Identity{}, fmt.Errorf("decode API key: %w", err)
-		}
-		if !equal(secretHash(parts[3]), k.Hash) {
-			return Identity{}, ErrToken
-		}
-		known = Identity{
-			Account: order.AccountID(parts[1]), Session: k.ID, Scopes: k.Scopes, ExpiresAt: k.ExpiresAt, recheckAt: now.Add(recheckKey),
-		}
-		if known.ExpiresAt.IsZero() {
-			known.ExpiresAt = never
-		}
-		s.verified.put(text, known)
+	entry, err := s.apiKeys.Get(ctx, parts[1]+"."+parts[2])
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return Identity{}, ErrToken
 	}
-	if now.After(known.ExpiresAt) {
-		return Identity{}, ErrExpired
+	if err != nil {
+		return Identity{}, store("look for the API key", err)
+	}
+	var k storedKey
+	if err := json.Unmarshal(entry.Value(), &k); err != nil {
+		return Identity{}, fmt.Errorf("decode API key: %w", err)
+	}
+	if !equal(secretHash(parts[3]), k.Hash) {
+		return Identity{}, ErrToken
+	}
+	known := Identity{
+		Account: order.AccountID(parts[1]), Session: k.ID, Scopes: k.Scopes, ExpiresAt: k.ExpiresAt, Networks: k.Networks,
+		recheckAt: now.Add(recheckKey), usedAt: k.LastUsedAt,
+	}
+	if known.ExpiresAt.IsZero() {
+		known.ExpiresAt = never
 	}
 	return known, nil
 }

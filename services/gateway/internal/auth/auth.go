@@ -30,6 +30,8 @@ var (
 	ErrToken       = errors.New("the token is not valid")
 	ErrExpired     = errors.New("the token has expired")
 	ErrBusy        = errors.New("too many logins at once")
+	// ErrAddress says that an API key is good, but not for use from where the caller is.
+	ErrAddress = errors.New("the API key is not for use from this address")
 	// ErrStore says that the bus did not answer; trying again later may help.
 	ErrStore = errors.New("the user store does not answer")
 )
@@ -51,8 +53,10 @@ type Identity struct {
 	Session   string          `json:"session"` // or the API key
 	Scopes    []Scope         `json:"scopes"`
 	ExpiresAt time.Time       `json:"expires_at"`
+	Networks  Networks        `json:"networks,omitempty"` // where it may be used from, and what was made with it as well
 
 	recheckAt time.Time // an API key is looked up again after this
+	usedAt    time.Time // when an API key was last noted as used
 }
 
 // May reports whether the token may be used for something.
@@ -81,6 +85,7 @@ type Service struct {
 	hasher   hasher
 	verified *verified
 	revoked  revoked
+	uses     chan use
 	log      *slog.Logger
 
 	accessLife time.Duration
@@ -95,7 +100,7 @@ func New(users, sessions, apiKeys Bucket, keys *Keys, accessLife time.Duration, 
 	return &Service{
 		users: users, sessions: sessions, apiKeys: apiKeys, keys: keys, accessLife: accessLife,
 		revoked: revoked{until: map[string]time.Time{}, life: max(accessLife, recheckKey) + time.Minute},
-		hasher:  newHasher(), verified: newVerified(), log: log, now: time.Now,
+		hasher:  newHasher(), verified: newVerified(), uses: make(chan use, maxUses), log: log, now: time.Now,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,9 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// nowhere is an address that matters to no token but an API key with networks.
+var nowhere netip.Addr
 
 // home is where the users of these tests are.
 var home = Client{Address: "192.0.2.1", UserAgent: "test"}
@@ -35,12 +39,12 @@ func TestAVerifiedTokenExpiresAllTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // the second time from memory
-		if _, err := s.Verify(t.Context(), token); err != nil {
+		if _, err := s.Verify(t.Context(), token, nowhere); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s.now = func() time.Time { return time.Now().Add(DefaultAccessLife + leeway + time.Second) }
-	if _, err := s.Verify(t.Context(), token); !errors.Is(err, ErrExpired) {
+	if _, err := s.Verify(t.Context(), token, nowhere); !errors.Is(err, ErrExpired) {
 		t.Errorf("after its end: %v", err)
 	}
 }
@@ -58,7 +62,7 @@ func TestUsersHaveOneNameInAnyCase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if who, err := s.Verify(t.Context(), tokens.Access); err != nil || who.Account != id {
+	if who, err := s.Verify(t.Context(), tokens.Access, nowhere); err != nil || who.Account != id {
 		t.Errorf("token speaks for %+v, %v", who, err)
 	}
 	for name, login := range map[string][2]string{"wrong password": {"alice", "wrong"}, "unknown": {"bob", "correct horse"}, "empty": {"", ""}} {
@@ -119,7 +123,7 @@ func TestRefreshTokensAreUsedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Verify(t.Context(), lost.Access); err != nil {
+	if _, err := s.Verify(t.Context(), lost.Access, nowhere); err != nil {
 		t.Error(err)
 	}
 	now = now.Add(sessionGrace + time.Second)

@@ -36,7 +36,7 @@ func TestKeysAreMadeOnceAndRotated(t *testing.T) {
 	}
 	renewed := newService(t)
 	renewed.keys = second
-	if _, err := renewed.Verify(t.Context(), token); err != nil {
+	if _, err := renewed.Verify(t.Context(), token, nowhere); err != nil {
 		t.Errorf("a token under the previous key: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, currentFile), []byte("not a key"), 0o600); err != nil {
@@ -67,7 +67,7 @@ func TestKeysAreChangedWithoutARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, token := range map[string]string{"under the key before": old, "under the new key": renewed} {
-		if _, err := s.Verify(t.Context(), token); err != nil {
+		if _, err := s.Verify(t.Context(), token, nowhere); err != nil {
 			t.Errorf("a token %s: %v", name, err)
 		}
 	}
@@ -76,14 +76,14 @@ func TestKeysAreChangedWithoutARestart(t *testing.T) {
 	}
 	rotate()
 	s.rereadKeys(0)
-	if _, err := s.Verify(t.Context(), old); !errors.Is(err, ErrToken) {
+	if _, err := s.Verify(t.Context(), old, nowhere); !errors.Is(err, ErrToken) {
 		t.Errorf("a token two keys ago: %v", err)
 	}
 	if err := os.WriteFile(file(currentFile), []byte("half a k"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.rereadKeys(0)
-	if _, err := s.Verify(t.Context(), renewed); err != nil {
+	if _, err := s.Verify(t.Context(), renewed, nowhere); err != nil {
 		t.Errorf("a broken file ended the keys in use: %v", err)
 	}
 	// Another gateway that reads the same folder signs under a key that we have not seen yet.
@@ -97,11 +97,11 @@ func TestKeysAreChangedWithoutARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Verify(t.Context(), theirs); !errors.Is(err, ErrToken) {
+	if _, err := s.Verify(t.Context(), theirs, nowhere); !errors.Is(err, ErrToken) {
 		t.Errorf("looked again within a second: %v", err)
 	}
 	s.keys.readAt = time.Now().Add(-rereadSoonest)
-	if _, err := s.Verify(t.Context(), theirs); err != nil {
+	if _, err := s.Verify(t.Context(), theirs, nowhere); err != nil {
 		t.Errorf("a key that another gateway made: %v", err)
 	}
 }

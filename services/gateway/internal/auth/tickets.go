@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"time"
 
@@ -27,7 +28,8 @@ const ticketMark = "t"
 var ticketText = regexp.MustCompile(`^hgt_([a-z0-9]{1,32}\.t[a-z0-9]{26})\.([A-Za-z0-9_-]{43})$`)
 
 // NewTicket returns a text that opens one connection for an identity within 30 seconds, for clients that cannot send a
-// header. The connection lives as long as the token that the ticket was made with.
+// header. The connection lives as long as the token that the ticket was made with, and may be opened from where that may
+// be used.
 func (s *Service) NewTicket(ctx context.Context, id Identity) (text string, life time.Duration, err error) {
 	secret, hash := newSecret()
 	now := s.now().UTC()
@@ -42,8 +44,9 @@ func (s *Service) NewTicket(ctx context.Context, id Identity) (text string, life
 	return "hgt_" + key + "." + secret, ticketLife, nil
 }
 
-// Redeem returns whom a ticket speaks for and uses it up. Of two at once one succeeds: the bucket deletes a revision once.
-func (s *Service) Redeem(ctx context.Context, text string) (Identity, error) {
+// Redeem returns whom a ticket speaks for at an address and uses it up. Of two at once one succeeds: the bucket deletes a
+// revision once.
+func (s *Service) Redeem(ctx context.Context, text string, from netip.Addr) (Identity, error) {
 	parts := ticketText.FindStringSubmatch(text)
 	if parts == nil {
 		return Identity{}, ErrToken
@@ -71,6 +74,9 @@ func (s *Service) Redeem(ctx context.Context, text string) (Identity, error) {
 	}
 	if now.After(t.For.ExpiresAt) {
 		return Identity{}, ErrExpired
+	}
+	if !t.For.Networks.Allow(from) {
+		return Identity{}, ErrAddress
 	}
 	return t.For, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -35,22 +36,23 @@ var (
 // claims is typed, so that a subject which is no text is refused.
 type claims struct {
 	jwt.RegisteredClaims
-	Session string `json:"sid"`
-	Scope   string `json:"scope"`
+	Session  string   `json:"sid"`
+	Scope    string   `json:"scope"`
+	Networks Networks `json:"networks,omitempty"`
 }
 
 func (s *Service) sign(account order.AccountID, session string) (string, error) {
-	return s.signAs(accessKind, account, session, sessionScopes, s.now().Add(s.accessLife))
+	return s.signAs(accessKind, Identity{Account: account, Session: session}, sessionScopes, s.now().Add(s.accessLife))
 }
 
-func (s *Service) signAs(k kind, account order.AccountID, session, scope string, end time.Time) (string, error) {
+func (s *Service) signAs(k kind, id Identity, scope string, end time.Time) (string, error) {
 	keys := s.keys.now()
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: issuer, Audience: jwt.ClaimStrings{k.audience}, Subject: string(account), ID: newID(),
+			Issuer: issuer, Audience: jwt.ClaimStrings{k.audience}, Subject: string(id.Account), ID: newID(),
 			IssuedAt: jwt.NewNumericDate(s.now()), ExpiresAt: jwt.NewNumericDate(end),
 		},
-		Session: session, Scope: scope,
+		Session: id.Session, Scope: scope, Networks: id.Networks,
 	})
 	token.Header["typ"], token.Header["kid"] = k.typ, keys.current
 	signed, err := token.SignedString(keys.private)
@@ -60,14 +62,15 @@ func (s *Service) signAs(k kind, account order.AccountID, session, scope string,
 	return signed, nil
 }
 
-// Verify returns whom an access token or an API key speaks for. It fails with ErrExpired, ErrToken or ErrStore.
-func (s *Service) Verify(ctx context.Context, token string) (Identity, error) {
+// Verify returns whom an access token or an API key speaks for at an address (see ParseAddress). It fails with ErrExpired,
+// ErrToken, ErrAddress or ErrStore.
+func (s *Service) Verify(ctx context.Context, token string, from netip.Addr) (Identity, error) {
 	if len(token) > maxToken {
 		return Identity{}, ErrToken
 	}
 	verify := s.verifyAccess
 	if strings.HasPrefix(token, "hgk_") {
-		verify = func(token string) (Identity, error) { return s.verifyKey(ctx, token) }
+		verify = func(token string) (Identity, error) { return s.verifyKey(ctx, token, from) }
 	}
 	id, err := verify(token)
 	if err == nil && s.revoked.has(id.Session) {
@@ -110,7 +113,7 @@ func (s *Service) parse(k kind, token string) (Identity, error) {
 	if err != nil || c.Session == "" {
 		return Identity{}, ErrToken
 	}
-	id := Identity{Account: account, Session: c.Session, ExpiresAt: c.ExpiresAt.Time}
+	id := Identity{Account: account, Session: c.Session, ExpiresAt: c.ExpiresAt.Time, Networks: c.Networks}
 	for scope := range strings.FieldsSeq(c.Scope) {
 		id.Scopes = append(id.Scopes, Scope(scope))
 	}

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -36,7 +37,7 @@ const (
 
 // Verifier knows tokens for NATS and which sessions were revoked.
 type Verifier interface {
-	VerifyNATS(token string) (auth.Identity, error)
+	VerifyNATS(token string, from netip.Addr) (auth.Identity, error)
 }
 
 // Door lets subscribers in.
@@ -115,7 +116,8 @@ func (d *Door) admit(req *jwt.AuthorizationRequestClaims, now time.Time) (string
 	if token == "" {
 		token = req.ConnectOptions.Password
 	}
-	id, err := d.verify.VerifyNATS(token)
+	from := auth.ParseAddress(req.ClientInformation.Host)
+	id, err := d.verify.VerifyNATS(token, from)
 	if err != nil {
 		return "", err
 	}
@@ -123,7 +125,7 @@ func (d *Door) admit(req *jwt.AuthorizationRequestClaims, now time.Time) (string
 	if err := d.remember(id.Session, visitor{req.Server.ID, req.ClientInformation.ID, id.ExpiresAt}, now); err != nil {
 		return "", err
 	}
-	if id, err = d.verify.VerifyNATS(token); err != nil {
+	if id, err = d.verify.VerifyNATS(token, from); err != nil {
 		return "", err
 	}
 	return claims(req.UserNkey, id).Encode(d.issuer)

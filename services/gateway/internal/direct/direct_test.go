@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,12 +28,15 @@ type tokens struct {
 	ids map[string]auth.Identity
 }
 
-func (k *tokens) VerifyNATS(token string) (auth.Identity, error) {
+func (k *tokens) VerifyNATS(token string, from netip.Addr) (auth.Identity, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	id, ok := k.ids[token]
 	if !ok {
 		return auth.Identity{}, auth.ErrToken
+	}
+	if !id.Networks.Allow(from) {
+		return auth.Identity{}, auth.ErrAddress
 	}
 	return id, nil
 }
@@ -58,6 +62,9 @@ func open(t *testing.T, doors int) *street {
 	s := &street{t: t, keys: filepath.Join(dir, "keys"), known: &tokens{ids: map[string]auth.Identity{
 		"ann": {Account: "ann", Session: "s1", ExpiresAt: time.Now().Add(time.Hour)},
 		"bob": {Account: "bob", Session: "s2", ExpiresAt: time.Now().Add(time.Hour)},
+
+		"at home":   {Account: "ann", Session: "s3", ExpiresAt: time.Now().Add(time.Hour), Networks: auth.Networks{netip.MustParsePrefix("127.0.0.1/32")}},
+		"elsewhere": {Account: "ann", Session: "s4", ExpiresAt: time.Now().Add(time.Hour), Networks: auth.Networks{netip.MustParsePrefix("203.0.113.0/24")}},
 	}}}
 	if err := bus.MakeKeys(s.keys); err != nil {
 		t.Fatal(err)
@@ -250,6 +257,8 @@ func TestWhoIsLetIn(t *testing.T) {
 	}{
 		"a token":                    {nats.Token("ann"), true},
 		"a token as the password":    {nats.UserInfo("", "ann"), true},
+		"a token for this address":   {nats.Token("at home"), true},
+		"a token for another":        {nats.Token("elsewhere"), false},
 		"no token":                   {nats.Name("nobody"), false},
 		"a wrong token":              {nats.Token("eve"), false},
 		"a token as the name":        {nats.UserInfo("ann", ""), false},

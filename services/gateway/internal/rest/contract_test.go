@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -15,7 +16,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // TestEveryRouteIsDocumentedAndEveryDocumentedRouteIsThere holds the registered routes against the document, both ways.
 func TestEveryRouteIsDocumentedAndEveryDocumentedRouteIsThere(t *testing.T) {
 	e, err := newEcho(Parts{
-		Log: slog.New(slog.DiscardHandler), Stream: http.NotFoundHandler(),
+		Log: slog.New(slog.DiscardHandler), Stream: func(http.ResponseWriter, *http.Request, netip.Addr) {},
 		Ready: func(context.Context) map[string]string { return nil },
 	})
 	if err != nil {

@@ -96,6 +96,7 @@ var sentinels = []struct {
 	{auth.ErrCredentials, http.StatusUnauthorized, "invalid_credentials", "wrong username or password", 0},
 	{auth.ErrExpired, http.StatusUnauthorized, "token_expired", "the access token has expired; log in or refresh", 0},
 	{auth.ErrToken, http.StatusUnauthorized, "invalid_token", "the token is not valid", 0},
+	{auth.ErrAddress, http.StatusForbidden, "address_not_allowed", "the API key is not for use from this address", 0},
 	{auth.ErrTooManyKeys, http.StatusConflict, "too_many_api_keys", "the account has as many API keys as it may have; delete one", 0},
 	{auth.ErrNoKey, http.StatusNotFound, "unknown_api_key", "there is no such API key", 0},
 	{auth.ErrBusy, http.StatusTooManyRequests, "busy", "too many logins at once; try again", time.Second},

@@ -36,8 +36,9 @@ type Parts struct {
 	Market   *view.Market
 	Statuses *view.Statuses
 	Accounts *view.Accounts
-	Stream   http.Handler // serves /ws, authentication included
-	Streams  []byte       // the description of the streams
+	// Stream serves /ws for a client at an address, authentication included.
+	Stream  func(w http.ResponseWriter, r *http.Request, from netip.Addr)
+	Streams []byte // the description of the streams
 	// Events sends an account's events behind the version last, until something ends it.
 	Events  func(w http.ResponseWriter, r *http.Request, id auth.Identity, last *uint64) error
 	Pages   fs.FS                                   // the dashboard as it was built; nil or without an index: a page says so
@@ -178,7 +179,7 @@ func (s *server) registerByHand(e *echo.Echo, checks map[string][]echo.Middlewar
 		if err := s.checkUpgrade(ctx.Request()); err != nil {
 			return err
 		}
-		s.Stream.ServeHTTP(ctx.Response(), ctx.Request())
+		s.Stream(ctx.Response(), ctx.Request(), auth.ParseAddress(ctx.RealIP()))
 		return nil
 	}
 	for _, prefix := range []string{versioned, unprefixed} {
@@ -286,7 +287,7 @@ func (s *server) admit(op *operation) echo.MiddlewareFunc {
 
 // let returns who calls, or why the request is not let in.
 func (s *server) let(within context.Context, ctx echo.Context, op *operation) (auth.Identity, error) {
-	id, fault := s.identity(within, ctx.Request()) // of a public route a token only says whose limit it is
+	id, fault := s.identity(within, ctx) // of a public route a token only says whose limit it is
 	if err := s.count(ctx, op, id); err != nil {
 		return id, err
 	}
@@ -301,8 +302,8 @@ func (s *server) let(within context.Context, ctx echo.Context, op *operation) (a
 	return id, nil
 }
 
-func (s *server) identity(ctx context.Context, req *http.Request) (auth.Identity, error) {
-	header := req.Header.Get(echo.HeaderAuthorization)
+func (s *server) identity(within context.Context, ctx echo.Context) (auth.Identity, error) {
+	header := ctx.Request().Header.Get(echo.HeaderAuthorization)
 	if header == "" {
 		return auth.Identity{}, newProblem(http.StatusUnauthorized, "missing_token", "send Authorization: Bearer <access token>")
 	}
@@ -310,7 +311,7 @@ func (s *server) identity(ctx context.Context, req *http.Request) (auth.Identity
 	if !strings.EqualFold(scheme, "Bearer") {
 		return auth.Identity{}, auth.ErrToken
 	}
-	return s.Auth.Verify(ctx, strings.TrimSpace(token))
+	return s.Auth.Verify(within, strings.TrimSpace(token), auth.ParseAddress(ctx.RealIP()))
 }
 
 // count takes a token from the bucket that a request belongs to.

@@ -27,6 +27,28 @@ type newAPIKey struct {
 	Name      string       `json:"name"`
 	Scopes    []auth.Scope `json:"scopes"`
 	ExpiresAt time.Time    `json:"expires_at"`
+	Networks  []string     `json:"allowed_networks"`
+}
+
+// key returns what is wanted, or all that is wrong with it.
+func (n newAPIKey) key(now time.Time) (auth.NewAPIKey, error) {
+	want := auth.NewAPIKey{Name: n.Name, Scopes: n.Scopes, ExpiresAt: n.ExpiresAt}
+	var faults []order.FieldError
+	if !n.ExpiresAt.IsZero() && !n.ExpiresAt.After(now) {
+		faults = append(faults, order.FieldError{Field: "expires_at", Detail: "is not in the future"})
+	}
+	for i, text := range n.Networks {
+		network, err := auth.ParseNetwork(text)
+		if err != nil {
+			faults = append(faults, order.FieldError{Field: "allowed_networks." + strconv.Itoa(i), Detail: err.Error()})
+			continue
+		}
+		want.Networks = append(want.Networks, network)
+	}
+	if len(faults) > 0 {
+		return want, invalid(faults)
+	}
+	return want, nil
 }
 
 type apiKeyList struct {
@@ -93,10 +115,11 @@ func (s *server) ListAPIKeys(ctx context.Context, _ ListAPIKeysRequestObject) (L
 
 // CreateAPIKey makes a key.
 func (s *server) CreateAPIKey(ctx context.Context, req CreateAPIKeyRequestObject) (CreateAPIKeyResponseObject, error) {
-	if at := req.Body.ExpiresAt; !at.IsZero() && !at.After(time.Now()) {
-		return nil, invalid([]order.FieldError{{Field: "expires_at", Detail: "is not in the future"}})
+	want, err := req.Body.key(time.Now())
+	if err != nil {
+		return nil, err
 	}
-	k, text, err := s.Auth.CreateAPIKey(ctx, caller(ctx).Account, req.Body.Name, req.Body.Scopes, req.Body.ExpiresAt)
+	k, text, err := s.Auth.CreateAPIKey(ctx, caller(ctx).Account, want)
 	if err != nil {
 		return nil, err
 	}

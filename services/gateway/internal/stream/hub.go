@@ -16,6 +16,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -63,8 +64,8 @@ const (
 
 // Authenticator knows who a token speaks for, and whether it still does.
 type Authenticator interface {
-	Verify(ctx context.Context, token string) (auth.Identity, error)
-	Redeem(ctx context.Context, ticket string) (auth.Identity, error)
+	Verify(ctx context.Context, token string, from netip.Addr) (auth.Identity, error)
+	Redeem(ctx context.Context, ticket string, from netip.Addr) (auth.Identity, error)
 	Revoked(session string) bool
 }
 
@@ -118,9 +119,10 @@ func (h *Hub) Revoke(session string) {
 	}
 }
 
-// ServeHTTP takes a connection over; Run waits for its end.
-func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// Serve takes the connection of a client at an address over; Run waits for its end.
+func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, from netip.Addr) {
 	s := newSession(h)
+	s.from = from
 	if !h.enter(s) {
 		w.Header().Set("Retry-After", "5")
 		w.Header().Set("Content-Type", "application/problem+json")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,7 @@ type session struct {
 	conn    *websocket.Conn
 	packer  *packer       // beneath conn
 	wake    chan struct{} // has room for one: there is something to write
+	from    netip.Addr    // where the client is
 	limiter *rate.Limiter // the reader's own
 	counted order.AccountID
 
@@ -130,13 +132,16 @@ func (s *session) authenticate(ctx context.Context, id []byte, token string) {
 	if strings.HasPrefix(token, "hgt_") {
 		verify = s.hub.auth.Redeem
 	}
-	identity, err := verify(within, token)
+	identity, err := verify(within, token, s.from)
 	s.mu.Lock()
 	before := s.identity
 	s.mu.Unlock()
 	switch {
 	case errors.Is(err, auth.ErrExpired):
 		s.end(closeUnauthorized, "the token has expired")
+		return
+	case errors.Is(err, auth.ErrAddress):
+		s.end(closeUnauthorized, "the key is not for use from this address")
 		return
 	case err != nil:
 		s.end(closeUnauthorized, "the token is not valid")

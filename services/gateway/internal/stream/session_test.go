@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -20,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // door admits by a table.
 type door map[string]auth.Identity
 
-func (d door) Verify(_ context.Context, token string) (auth.Identity, error) {
+func (d door) Verify(_ context.Context, token string, _ netip.Addr) (auth.Identity, error) {
 	if id, ok := d[token]; ok {
 		id.Scopes = []auth.Scope{auth.Read}
 		return id, nil
@@ -28,7 +30,7 @@ func (d door) Verify(_ context.Context, token string) (auth.Identity, error) {
 	return auth.Identity{}, auth.ErrToken
 }
 
-func (d door) Redeem(context.Context, string) (auth.Identity, error) {
+func (d door) Redeem(context.Context, string, netip.Addr) (auth.Identity, error) {
 	return auth.Identity{}, auth.ErrToken
 }
 func (d door) Revoked(string) bool { return false }
@@ -37,7 +39,7 @@ func (d door) Revoked(string) bool { return false }
 func serve(t *testing.T, d door) (dial func() *websocket.Conn) {
 	t.Helper()
 	hub := NewHub(Config{Market: "sim"}, d, nil, nil, nil, slog.New(slog.DiscardHandler))
-	srv := httptest.NewServer(hub)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { hub.Serve(w, r, netip.Addr{}) }))
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
