@@ -95,7 +95,7 @@ func TestACallIsRepeatedOnlyWhereThatIsSafe(t *testing.T) {
 			return err
 		},
 		"key": func(ctx context.Context, c *client.Client) error {
-			_, err := c.CreateAPIKey(ctx, "bot", client.ScopeRead)
+			_, err := c.CreateAPIKey(ctx, client.NewAPIKey{Name: "bot", Scopes: []client.Scope{client.ScopeRead}})
 			return err
 		},
 		"register": func(ctx context.Context, c *client.Client) error { return c.Register(ctx, "me", "password") },

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
@@ -182,31 +184,48 @@ func (keysListCmd) Run(app *App) error {
 		func(keys []client.APIKey) error {
 			var rows [][]cell
 			for _, k := range keys {
-				rows = append(rows, []cell{text(k.ID), text(k.Name), text(joined(k.Scopes)), text(clock(k.CreatedAt))})
+				rows = append(rows, []cell{text(k.ID), text(k.Name), text(joined(k.Scopes)), text(from(k.AllowedNetworks)), text(clock(k.CreatedAt)), text(clock(k.ExpiresAt)), text(clock(k.LastUsedAt))})
 			}
 			if len(rows) == 0 {
 				return app.printf("no keys; make one: hourglass keys create NAME\n")
 			}
-			return app.table([]string{"id", "name", "scopes", "created"}, rows)
+			return app.table([]string{"id", "name", "scopes", "from", "created", "expires", "last used"}, rows)
 		})
 }
 
 type keysCreateCmd struct {
-	Name   string         `arg:"" help:"What it is for."`
-	Scopes []client.Scope `name:"scope" enum:"read,trade" default:"read,trade" help:"What it may do: read, trade, or both."`
+	Name    string         `arg:"" help:"What it is for."`
+	Scopes  []client.Scope `name:"scope" enum:"read,trade" default:"read,trade" help:"What it may do: read, trade, or both."`
+	From    []string       `placeholder:"NETWORK" help:"Where it may be used from: networks such as 203.0.113.0/24 and addresses. Without it: from anywhere."`
+	Expires time.Duration  `placeholder:"TIME" help:"How long it works, such as 720h. Without it: until it is revoked."`
 }
 
 func (keysCreateCmd) Help() string {
 	return `Examples:
 
     hourglass keys create my-bot
-    hourglass keys create dashboard --scope read`
+    hourglass keys create dashboard --scope read
+    hourglass keys create server --from 203.0.113.7 --from 2001:db8::/48 --expires 720h`
 }
 
 // Run makes a key.
 func (c *keysCreateCmd) Run(app *App) error {
+	wanted := client.NewAPIKey{Name: c.Name, Scopes: c.Scopes}
+	for _, text := range c.From {
+		network, err := parseNetwork(text)
+		if err != nil {
+			return &usage{fmt.Sprintf("--from %q is neither an address nor a network", text), "--from 203.0.113.7, or --from 203.0.113.0/24"}
+		}
+		wanted.AllowedNetworks = append(wanted.AllowedNetworks, network)
+	}
+	if c.Expires < 0 {
+		return &usage{"--expires is in the past", "a time such as 720h"}
+	}
+	if c.Expires > 0 {
+		wanted.ExpiresAt = time.Now().Add(c.Expires).UTC()
+	}
 	return look(app, func(ctx context.Context, sdk *client.Client) (client.APIKey, error) {
-		return sdk.CreateAPIKey(ctx, c.Name, c.Scopes...)
+		return sdk.CreateAPIKey(ctx, wanted)
 	},
 		func(k client.APIKey) error {
 			app.note("keep it: it is not shown again. Use it with --token or HOURGLASS_TOKEN.")
@@ -237,6 +256,28 @@ func (c *keysRevokeCmd) Run(app *App) error {
 		return app.encode(map[string]any{"id": c.ID, "revoked": true})
 	}
 	return app.printf("revoked %s\n", c.ID)
+}
+
+// parseNetwork takes an address for the network that is it alone.
+func parseNetwork(text string) (netip.Prefix, error) {
+	if address, err := netip.ParseAddr(text); err == nil {
+		return address.Prefix(address.BitLen())
+	}
+	return netip.ParsePrefix(text)
+}
+
+func from(networks []netip.Prefix) string {
+	if len(networks) == 0 {
+		return "anywhere"
+	}
+	words := make([]string, len(networks))
+	for i, n := range networks {
+		words[i] = n.String()
+		if n.IsSingleIP() {
+			words[i] = n.Addr().String()
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 func joined(scopes []client.Scope) string {

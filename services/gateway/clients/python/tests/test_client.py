@@ -7,7 +7,7 @@ import secrets
 import struct
 import threading
 import unittest
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -208,6 +208,12 @@ class Platform(unittest.TestCase):
         with self.assertRaises(ApiError):
             bot.deposit("USDT", "1")
         self.assertIn((key.id, ["read"], ""), [(k.id, k.scopes, k.key) for k in self.client.api_keys()])
+        end = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=1)
+        away = self.client.create_api_key("away", "read", allowed_networks=["203.0.113.7", "2001:db8::/48"], expires_at=end)
+        self.assertEqual((away.allowed_networks, away.expires_at, away.last_used_at), (["203.0.113.7/32", "2001:db8::/48"], end, None))
+        with self.assertRaises(ApiError) as refused:
+            Client(self.url, api_key=away.key).balance()
+        self.assertEqual((refused.exception.status, refused.exception.code), (403, "address_not_allowed"))
         self.client.revoke_api_key(key.id)
         with self.assertRaises(Unauthorized):
             bot.balance()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from typing import Any, AsyncIterator, Callable, Optional
+from datetime import datetime
+from functools import partial
+from typing import Any, AsyncIterator, Callable, Iterable, Optional
 
 from . import websocket
 from .client import DEFAULT_URL, Client, Tokens
@@ -96,8 +98,8 @@ class AsyncClient:
     async def api_keys(self) -> list[ApiKey]:
         return await asyncio.to_thread(self._sync.api_keys)
 
-    async def create_api_key(self, name: str, *scopes: str) -> ApiKey:
-        return await asyncio.to_thread(self._sync.create_api_key, name, *scopes)
+    async def create_api_key(self, name: str, *scopes: str, allowed_networks: Iterable[str] = (), expires_at: Optional[datetime] = None) -> ApiKey:
+        return await asyncio.to_thread(partial(self._sync.create_api_key, name, *scopes, allowed_networks=allowed_networks, expires_at=expires_at))
 
     async def revoke_api_key(self, key_id: str) -> None:
         await asyncio.to_thread(self._sync.revoke_api_key, key_id)

@@ -13,7 +13,8 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator, Optional
+from datetime import datetime
+from typing import Any, Callable, Iterable, Iterator, Optional
 from urllib.parse import quote, urlencode, urlsplit
 
 from . import websocket
@@ -168,9 +169,18 @@ class Client:
         """Lists the keys, without their secrets."""
         return build(list[ApiKey], self._call("GET", "/api-keys", repeatable=True)["keys"])
 
-    def create_api_key(self, name: str, *scopes: str) -> ApiKey:
-        """Makes a key with scopes, "read" or "trade" or both; only this answer has its secret. It is sent once."""
-        return build(ApiKey, self._call("POST", "/api-keys", {"name": name, "scopes": list(scopes)}))
+    def create_api_key(self, name: str, *scopes: str, allowed_networks: Iterable[str] = (), expires_at: Optional[datetime] = None) -> ApiKey:
+        """Makes a key with scopes, "read" or "trade" or both; only this answer has its secret. It is sent once.
+
+        allowed_networks are where it may be used from ("203.0.113.0/24", "2001:db8::1"), from anywhere if there are none.
+        expires_at needs a time zone.
+        """
+        body: dict[str, Any] = {"name": name, "scopes": list(scopes)}
+        if networks := list(allowed_networks):
+            body["allowed_networks"] = networks
+        if expires_at:
+            body["expires_at"] = expires_at.isoformat()
+        return build(ApiKey, self._call("POST", "/api-keys", body))
 
     def revoke_api_key(self, key_id: str) -> None:
         self._call("DELETE", f"/api-keys/{quote(key_id, '')}", repeatable=True)

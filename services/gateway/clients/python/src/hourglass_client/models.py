@@ -225,6 +225,9 @@ class ApiKey:
     scopes: list[str] = field(default_factory=list)
     created_at: Optional[datetime] = None
     key: str = field(default="", repr=False)
+    allowed_networks: list[str] = field(default_factory=list)  # where it may be used from; empty: from anywhere
+    expires_at: Optional[datetime] = None
+    last_used_at: Optional[datetime] = None  # up to a minute early
 
 
 @dataclass(frozen=True)
