@@ -99,8 +99,8 @@ export class Api {
     (await this.call<t.Tokens>('/token', { method: 'POST', form: { grant_type: 'refresh_token' } }, true)).data
   logout = () => this.post('/logout')
   apiKeys = async () => (await this.get<{ keys: t.ApiKey[] }>('/api-keys')).keys
-  createApiKey = (name: string, scopes: string[]) =>
-    this.post<t.ApiKey & { key: string }>('/api-keys', { name, scopes })
+  createApiKey = (name: string, scopes: string[], allowed_networks?: string[]) =>
+    this.post<t.ApiKey & { key: string }>('/api-keys', { name, scopes, allowed_networks })
   deleteApiKey = (id: string) => this.call(`/api-keys/${encodeURIComponent(id)}`, { method: 'DELETE' })
 
   // Funds

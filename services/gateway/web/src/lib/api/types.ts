@@ -280,6 +280,8 @@ export interface ApiKey {
   scopes: string[]
   created_at: string
   expires_at?: string
+  allowed_networks?: string[] // absent: it may be used from anywhere
+  last_used_at?: string // up to a minute early; absent: never
 }
 
 export interface OrderEvent {
