@@ -119,13 +119,30 @@ func (l *Lookup) Addr(key, def string) string {
 // URL returns the value of key, an absolute address with one of the given schemes, without a slash at its end. The value
 // is left out of a fault, because an address may carry a password.
 func (l *Lookup) URL(key, def string, schemes ...string) string {
-	return read(l, key, def, func(v string) (string, error) {
-		u, err := url.Parse(v)
-		if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
-			return "", fmt.Errorf("not an address of the form %s://host", strings.Join(schemes, "|"))
+	return read(l, key, def, func(v string) (string, error) { return address(v, schemes) })
+}
+
+// URLs is URL for several addresses, which stand between commas.
+func (l *Lookup) URLs(key string, def []string, schemes ...string) []string {
+	return read(l, key, def, func(v string) ([]string, error) {
+		var list []string
+		for item := range strings.SplitSeq(v, ",") {
+			one, err := address(strings.TrimSpace(item), schemes)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, one)
 		}
-		return strings.TrimRight(v, "/"), nil
+		return list, nil
 	})
+}
+
+func address(v string, schemes []string) (string, error) {
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
+		return "", fmt.Errorf("not an address of the form %s://host", strings.Join(schemes, "|"))
+	}
+	return strings.TrimRight(v, "/"), nil
 }
 
 func read[T any](l *Lookup, key string, def T, parse func(string) (T, error)) T {

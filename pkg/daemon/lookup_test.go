@@ -23,6 +23,7 @@ func TestUnsetVariablesMeanDefaults(t *testing.T) {
 		"list":     slices.Equal(l.List("X", "a", "b"), []string{"a", "b"}),
 		"addr":     l.Addr("X", ":8000") == ":8000",
 		"url":      l.URL("X", "nats://a:4222", "nats") == "nats://a:4222",
+		"urls":     slices.Equal(l.URLs("X", []string{"nats://a:4222"}, "nats"), []string{"nats://a:4222"}),
 		"secret":   l.SecretFile("X").IsZero(),
 	}
 	for name, ok := range checks {
@@ -38,7 +39,7 @@ func TestUnsetVariablesMeanDefaults(t *testing.T) {
 func TestSetVariablesAreRead(t *testing.T) {
 	l := NewLookup(environ(map[string]string{
 		"INT": "7", "DURATION": "1m30s", "BOOL": "false", "LIST": " binance, ,kraken,", "ADDR": "0.0.0.0:8000",
-		"URL": "wss://stream.example:9443/", "WORD": "sim",
+		"URL": "wss://stream.example:9443/", "URLS": "nats://a:4222, tls://b:4222/", "WORD": "sim",
 	}))
 	checks := map[string]bool{
 		"int":      l.Int("INT", 5, 1, 9) == 7,
@@ -47,6 +48,7 @@ func TestSetVariablesAreRead(t *testing.T) {
 		"list":     slices.Equal(l.List("LIST"), []string{"binance", "kraken"}),
 		"addr":     l.Addr("ADDR", "") == "0.0.0.0:8000",
 		"url":      l.URL("URL", "", "ws", "wss") == "wss://stream.example:9443",
+		"urls":     slices.Equal(l.URLs("URLS", nil, "nats", "tls"), []string{"nats://a:4222", "tls://b:4222"}),
 		"one of":   l.OneOf("WORD", "live", "sim", "live") == "sim",
 	}
 	for name, ok := range checks {
@@ -62,7 +64,7 @@ func TestSetVariablesAreRead(t *testing.T) {
 func TestAllFaultsAreToldTogether(t *testing.T) {
 	l := NewLookup(environ(map[string]string{
 		"INT": "seven", "RANGE": "70", "DURATION": "5", "LONG": "2h", "BOOL": "perhaps", "ADDR": "8000", "PORT": "a:http",
-		"URL": "https://user:hunter2@host", "WORD": "test", "KEY_FILE": "/nowhere/key",
+		"URL": "https://user:hunter2@host", "URLS": "nats://a,https://user:hunter2@b", "WORD": "test", "KEY_FILE": "/nowhere/key",
 	}))
 	l.Int("INT", 0, 0, 9)
 	l.Int("RANGE", 0, 0, 9)
@@ -72,13 +74,14 @@ func TestAllFaultsAreToldTogether(t *testing.T) {
 	l.Addr("ADDR", "")
 	l.Addr("PORT", "")
 	l.URL("URL", "", "nats")
+	l.URLs("URLS", nil, "nats")
 	l.OneOf("WORD", "sim", "sim", "live")
 	l.SecretFile("KEY")
 	err := l.Err()
 	if !errors.Is(err, ErrConfig) {
 		t.Fatalf("error %v", err)
 	}
-	for _, key := range []string{"INT", "RANGE", "DURATION", "LONG", "BOOL", "ADDR", "PORT", "URL", "WORD", "KEY_FILE"} {
+	for _, key := range []string{"INT", "RANGE", "DURATION", "LONG", "BOOL", "ADDR", "PORT", "URL", "URLS", "WORD", "KEY_FILE"} {
 		if !strings.Contains(err.Error(), ErrConfig.Error()+": "+key+": ") {
 			t.Errorf("no fault of %s in: %v", key, err)
 		}

@@ -31,10 +31,7 @@ type Endpoint struct {
 func ParseConfig(getenv func(string) string) (Config, error) {
 	l := daemon.NewLookup(getenv)
 	cfg := Config{
-		Bus: bus.Config{
-			URL: l.String("HOURGLASS_NATS", "nats://127.0.0.1:4222"), Name: bus.Collector, Replicas: l.Int("HOURGLASS_REPLICAS", 1, 1, 5),
-			SeedFile: l.String("HOURGLASS_NATS_SEED_FILE", ""),
-		},
+		Bus:          bus.ConfigOf(l, bus.Collector),
 		HealthListen: l.Addr("HOURGLASS_HEALTH_LISTEN", daemon.DefaultHealthListen),
 		KrakenDepth:  l.Int("HOURGLASS_KRAKEN_DEPTH", 100, 10, 1000),
 		Recorded:     getenv("HOURGLASS_MARKET") == "replay",

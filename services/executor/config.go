@@ -43,10 +43,7 @@ const (
 func ParseConfig(getenv func(string) string) (Config, error) {
 	l := daemon.NewLookup(getenv)
 	cfg := Config{
-		Bus: bus.Config{
-			URL: l.String("HOURGLASS_NATS", "nats://127.0.0.1:4222"), Name: bus.Executor, Replicas: l.Int("HOURGLASS_REPLICAS", 1, 1, 5),
-			SeedFile: l.String("HOURGLASS_NATS_SEED_FILE", ""),
-		},
+		Bus:          bus.ConfigOf(l, bus.Executor),
 		HealthListen: l.Addr("HOURGLASS_HEALTH_LISTEN", daemon.DefaultHealthListen),
 		Tracing:      tracing.Config{Endpoint: l.URL("OTEL_EXPORTER_OTLP_ENDPOINT", "", "http", "https")},
 		Market:       l.OneOf("HOURGLASS_MARKET", "live", Markets...),

@@ -40,13 +40,14 @@ func TestEveryExchangeThatCanBeTradedHasAFee(t *testing.T) {
 	}
 }
 
-func TestFaultsOfTheSimulationProfileAreNamed(t *testing.T) {
+func TestFaultsAreNamed(t *testing.T) {
 	for key, tt := range map[string]struct{ value, want string }{
 		"HOURGLASS_MEMORY_SCOPE":   {"global", "cannot be global"},
 		"HOURGLASS_VISIBLE_SHARE":  {"1.5", "at most 1"},
 		"HOURGLASS_TAKER_FEES_BPS": {"binance", "NAME=NUMBER"},
 		"HOURGLASS_MAKER_FEES_BPS": {"binance", "NAME=NUMBER"},
 		"HOURGLASS_OPENING_FUNDS":  {"USD=-1", "number from 0"},
+		"HOURGLASS_NATS":           {"nats.example:4222", "nats|tls://host"},
 	} {
 		if _, err := parse(map[string]string{key: tt.value}); err == nil || !strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s=%s: %v, want %q", key, tt.value, err, tt.want)

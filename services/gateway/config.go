@@ -99,12 +99,7 @@ func ParseConfig(getenv func(string) string) (Config, error) {
 		Version:       daemon.Version(),
 		PublicStreams: env.Bool("HOURGLASS_PUBLIC_STREAMS", false),
 		Limits:        parseLimits(env),
-		NATS: bus.Config{
-			URL:      env.URL("HOURGLASS_NATS", "nats://127.0.0.1:4222", "nats", "tls"),
-			Name:     bus.Gateway,
-			SeedFile: env.String("HOURGLASS_NATS_SEED_FILE", ""),
-			Replicas: env.Int("HOURGLASS_REPLICAS", 1, 1, 5),
-		},
+		NATS:          bus.ConfigOf(env, bus.Gateway),
 	}
 	cfg.Direct = parseDirect(env)
 	if cfg.NATS.SeedFile != "" {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
 	"github.com/hourglass-trading/hourglass/services/gateway"
 )
@@ -18,6 +19,14 @@ func TestAnEmptyEnvironmentIsAConfiguration(t *testing.T) {
 	cfg, err := parse(nil)
 	if err != nil || cfg.Listen != gateway.DefaultListen || len(cfg.Exchanges) != 2 || cfg.Limits.Off || cfg.Market != "live" {
 		t.Errorf("%+v, %v", cfg, err)
+	}
+}
+
+func TestTheServersOfAClusterAreListed(t *testing.T) {
+	const servers = "nats://nats-0.nats:4222,nats://nats-1.nats:4222,nats://nats-2.nats:4222"
+	cfg, err := parse(map[string]string{"HOURGLASS_NATS": servers, "HOURGLASS_NATS_SEED_FILE": "/keys/nats.nk", "HOURGLASS_REPLICAS": "3"})
+	if n := cfg.NATS; err != nil || n.URL != servers || n.Name != bus.Gateway || n.SeedFile != "/keys/nats.nk" || n.Replicas != 3 || n.EventAPI != bus.CoreAPI {
+		t.Errorf("%+v, %v", n, err)
 	}
 }
 

@@ -41,7 +41,6 @@ func run(ctx context.Context, env daemon.Env) error {
 func makeStreams(ctx context.Context, env daemon.Env) error {
 	l := daemon.NewLookup(env.Getenv)
 	cfg := busConfig(l)
-	cfg.Replicas = l.Int("HOURGLASS_REPLICAS", 1, 1, 5)
 	if err := l.Err(); err != nil {
 		return err
 	}
@@ -67,9 +66,7 @@ func runAuditor(ctx context.Context, env daemon.Env) error {
 
 // busConfig is how the admin reaches the bus, by the variables that every service reads.
 func busConfig(l *daemon.Lookup) bus.Config {
-	cfg := bus.Config{
-		URL: l.URL("HOURGLASS_NATS", "nats://127.0.0.1:4222", "nats", "tls"), Name: bus.Admin, SeedFile: l.String("HOURGLASS_NATS_SEED_FILE", ""),
-	}
+	cfg := bus.ConfigOf(l, bus.Admin)
 	if cfg.SeedFile == "" {
 		l.Fault("HOURGLASS_NATS_SEED_FILE", errNoKey)
 	}
