@@ -23,6 +23,8 @@ var starters = map[string]string{
 	"services/collector/internal/feed/feed.go":  "a shard of an exchange's listings",
 	"services/collector/internal/feed/track.go": "a snapshot on its way",
 
+	"services/executor/alarm_linux.go": "the end of the wait for an alarm",
+
 	"services/hourglass/internal/audit/store.go": "the reader of a stream that may fall silent",
 
 	"services/hourglass/internal/cli/access.go": "a prompt that gives way to the end of the command",

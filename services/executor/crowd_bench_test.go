@@ -76,8 +76,15 @@ func gather(b *testing.B) *crowd {
 		cfg.Opening = append(cfg.Opening, order.Amount{Asset: asset, Amount: decimal.New(1_000_000_000, 0)})
 	}
 	ctx, cancel := context.WithCancel(b.Context())
-	c := &crowd{b: b, empty: inUse(), stop: cancel, ended: make(chan error, 3)}
+	c := &crowd{b: b, empty: inUse(), stop: cancel, ended: make(chan error, 4)}
 	c.loop = newLoop(cfg, &forgetfulLog{last: map[order.AccountID]uint64{}}, slog.New(slog.DiscardHandler))
+	alarm, err := newAlarm()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(alarm.close)
+	c.alarm = alarm.set
+	go func() { c.ended <- alarm.run(ctx) }()
 	go func() { c.ended <- c.run(ctx) }()
 	go func() { c.ended <- c.keepSnapshots(ctx, forgetfulStore{}) }()
 	for _, e := range crowdExchanges {

@@ -62,24 +62,24 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 		return err
 	}
 	defer tracer.Close()
+	alarm, err := newAlarm()
+	if err != nil {
+		return err
+	}
+	defer alarm.close()
 	l := newLoop(cfg, conn, log)
-	l.tracer = tracer
+	l.tracer, l.alarm = tracer, alarm.set
 	l.meters.observe(reg)
 	observeQueues(reg, conn.CommandsPending, l.inbox)
 	l.stored.Store(last)
 	l.ready = func() { health.Set("events", nil) }
 	leases := newLeases(store, conn.ForgetLease, l.holdings, &l.meters, log)
 
-	stopBooks, err := conn.SubscribeMarket(bus.AllBooks, l.inbox.putBook)
+	stop, err := subscribe(conn, l.inbox)
 	if err != nil {
 		return err
 	}
-	defer stopBooks()
-	stopTrades, err := conn.SubscribeMarket(bus.AllTrades, l.inbox.putTrade)
-	if err != nil {
-		return err
-	}
-	defer stopTrades()
+	defer stop()
 
 	g := daemon.NewGroup(ctx)
 	g.Go("health", func(ctx context.Context) error {
@@ -98,8 +98,26 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	g.Go("snapshots", func(ctx context.Context) error { return l.keepSnapshots(ctx, conn) })
 	g.Go("commands", func(ctx context.Context) error { return followCommands(ctx, conn, l.places, l.commands, log) })
 	g.Go("questions", func(ctx context.Context) error { return service(l.questions).Serve(ctx, conn.Orders(), log) })
+	g.Go("alarm", alarm.run)
 	g.Go("loop", l.run)
 	return g.Wait()
+}
+
+// subscribe brings books and trades to the inbox until stop is called.
+func subscribe(conn *bus.Conn, in *inbox) (stop func(), err error) {
+	stopBooks, err := conn.SubscribeMarket(bus.AllBooks, in.putBook)
+	if err != nil {
+		return nil, err
+	}
+	stopTrades, err := conn.SubscribeMarket(bus.AllTrades, in.putTrade)
+	if err != nil {
+		stopBooks()
+		return nil, err
+	}
+	return func() {
+		stopTrades()
+		stopBooks()
+	}, nil
 }
 
 // untilLost returns when the bus is lost for good, or ctx ends.

@@ -46,6 +46,7 @@ type loop struct {
 	// can go wrong: the simulation of the core gives each of them others.
 	now   func() time.Time
 	pause func(ctx context.Context, d time.Duration) error
+	alarm func(d time.Duration) // is told when the loop's timer is due
 
 	inbox     *inbox
 	holdings  chan lease.Holdings // which partitions are ours
@@ -102,7 +103,7 @@ func newOwned(state *account.State) *owned {
 
 func newLoop(cfg Config, events eventLog, log *slog.Logger) *loop {
 	return &loop{
-		log: log, events: events, exchange: cfg.Exchanges, now: time.Now, pause: daemon.Wait,
+		log: log, events: events, exchange: cfg.Exchanges, now: time.Now, pause: daemon.Wait, alarm: func(time.Duration) {},
 		cfg:      account.Config{Opening: cfg.Opening, Profile: cfg.Profile, Tiers: cfg.Tiers, Market: cfg.Market},
 		inbox:    newInbox(log),
 		holdings: make(chan lease.Holdings, 1), claims: make(chan []claim), recovered: make(chan *recovered), places: make(chan places),
@@ -160,7 +161,9 @@ func (l *loop) run(ctx context.Context) error {
 			return err
 		}
 		l.meet()
-		timer.Reset(l.sleep(l.now()))
+		d := l.sleep(l.now())
+		timer.Reset(d)
+		l.alarm(d) // after the timer, or the runtime would find nothing due
 	}
 }
 
