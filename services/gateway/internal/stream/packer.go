@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,12 +20,42 @@ const (
 // falls due together need not be sent singly. It holds memory only while it holds something back.
 type packer struct {
 	net.Conn
+	ending atomic.Bool
+	left   atomic.Int64 // bytes that are still read, once it is ending
 
 	mu   sync.Mutex // guards what follows
 	held *[]byte    // nil: nothing is held back, each write goes out by itself
 }
 
 var packs = sync.Pool{New: func() any { b := make([]byte, 0, packSize); return &b }}
+
+// What a client sends after it was told why it is closed is read up to a bound: enough for a frame that is on its way.
+// Bytes that are left unread when a connection is closed make the system answer with a reset, which may overtake the reason.
+const (
+	lastBytes = 64 << 10
+	lastTime  = time.Second
+)
+
+// last bounds what is read from now on by lastBytes and lastTime; behind them is the end.
+func (p *packer) last() error {
+	p.left.Store(lastBytes)
+	p.ending.Store(true)
+	return p.SetReadDeadline(time.Now().Add(lastTime))
+}
+
+// Read implements net.Conn.
+func (p *packer) Read(b []byte) (int, error) {
+	if !p.ending.Load() {
+		return p.Conn.Read(b)
+	}
+	left := p.left.Load()
+	if left <= 0 {
+		return 0, io.EOF
+	}
+	n, err := p.Conn.Read(b[:min(int64(len(b)), left)])
+	p.left.Add(-int64(n))
+	return n, err
+}
 
 // hold has what is written from now on wait for release, as far as there is room.
 func (p *packer) hold() {

@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/coder/websocket"
+
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
@@ -80,6 +82,44 @@ func parseRequest(frame []byte) (request, error) {
 		return request{}, refuse("invalid_id", "id is a text or a number of at most %d bytes", maxID)
 	}
 	return r, nil
+}
+
+// read handles the client's frames, one after the other.
+func (s *session) read(ctx context.Context) {
+	for {
+		kind, frame, err := s.receive(ctx)
+		if errors.Is(err, websocket.ErrMessageTooBig) {
+			s.end(websocket.StatusMessageTooBig, fmt.Sprintf("a frame of more than %d bytes", maxFrame))
+			<-ctx.Done() // the writer closes, and reads what is left of it
+			return
+		}
+		if err != nil {
+			return // closed by either side, or broken
+		}
+		if !s.limiter.Allow() {
+			s.end(closeFlood, "too many frames")
+			continue // the writer closes, and Read ends
+		}
+		if kind != websocket.MessageText {
+			s.say(errorFrame(nil, "invalid_frame", "frames are text"))
+			continue
+		}
+		s.handle(ctx, frame)
+	}
+}
+
+// receive returns the next message. The library's own limit is not used: it closes by itself, beside the writer, and leaves
+// the rest of the message unread.
+func (s *session) receive(ctx context.Context) (websocket.MessageType, []byte, error) {
+	kind, r, err := s.conn.Reader(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	frame, err := io.ReadAll(io.LimitReader(r, maxFrame+1))
+	if err == nil && len(frame) > maxFrame {
+		err = websocket.ErrMessageTooBig
+	}
+	return kind, frame, err
 }
 
 // handle carries a request out and answers it.

@@ -69,11 +69,11 @@ func (s *session) run(ctx context.Context, authorization string) {
 	s.mu.Lock()
 	s.cancel = cancel
 	s.mu.Unlock()
-	// An unmasked or oversized frame makes Read fail without closing the connection, so this is always done.
+	// An unmasked frame makes Read fail without closing the connection, so this is always done.
 	defer s.conn.CloseNow()
 	// Nor does it know of a round that is being sent: a client that does not read would hold up the end.
 	defer context.AfterFunc(ctx, func() { _ = s.packer.Close() })()
-	s.conn.SetReadLimit(maxFrame)
+	s.conn.SetReadLimit(-1) // receive has the limit
 
 	switch token, given := bearer(authorization); {
 	case given:
@@ -103,25 +103,6 @@ func bearer(header string) (token string, given bool) {
 		return "", true
 	}
 	return strings.TrimSpace(token), true
-}
-
-// read handles the client's frames, one after the other.
-func (s *session) read(ctx context.Context) {
-	for {
-		kind, frame, err := s.conn.Read(ctx)
-		if err != nil {
-			return // closed by either side, or broken
-		}
-		if !s.limiter.Allow() {
-			s.end(closeFlood, "too many frames")
-			continue // the writer closes, and Read ends
-		}
-		if kind != websocket.MessageText {
-			s.say(errorFrame(nil, "invalid_frame", "frames are text"))
-			continue
-		}
-		s.handle(ctx, frame)
-	}
 }
 
 // authenticate takes a token, at the start or later to live longer than the first one.
@@ -256,6 +237,9 @@ func (s *session) write(ctx context.Context) {
 		}
 		if code, reason, ended := s.ending(); ended {
 			s.hub.cfg.Metrics.closed.With(strconv.Itoa(int(code))).Inc()
+			if code == websocket.StatusMessageTooBig {
+				_ = s.packer.last() // fails only where the connection is gone
+			}
 			_ = s.conn.Close(code, reason) // the other side may be gone already
 			return
 		}

@@ -38,6 +38,20 @@ func (d door) Revoked(string) bool { return false }
 // serve runs a hub without a bus behind it, and returns how to connect.
 func serve(t *testing.T, d door) (dial func() *websocket.Conn) {
 	t.Helper()
+	url := serveAt(t, d)
+	return func() *websocket.Conn {
+		conn, _, err := websocket.Dial(t.Context(), url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.CloseNow() })
+		return conn
+	}
+}
+
+// serveAt does the same and returns where.
+func serveAt(t *testing.T, d door) (url string) {
+	t.Helper()
 	hub := NewHub(Config{Market: "sim"}, d, nil, nil, nil, slog.New(slog.DiscardHandler))
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { hub.Serve(w, r, netip.Addr{}) }))
 	ctx, stop := context.WithCancel(t.Context())
@@ -49,14 +63,7 @@ func serve(t *testing.T, d door) (dial func() *websocket.Conn) {
 		}
 	}()
 	t.Cleanup(func() { stop(); <-done; srv.Close() })
-	return func() *websocket.Conn {
-		conn, _, err := websocket.Dial(t.Context(), srv.URL, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = conn.CloseNow() })
-		return conn
-	}
+	return srv.URL
 }
 
 func say(t *testing.T, conn *websocket.Conn, text string) {
