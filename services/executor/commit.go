@@ -124,7 +124,7 @@ func (l *loop) applied(id order.AccountID, a *owned, e *order.Event, m bus.Store
 
 // decode reads a stored event of the account; nil if it is none, which is told, counted and skipped.
 func (a *owned) decode(id order.AccountID, m bus.Stored, meters *meters, log *slog.Logger) *order.Event {
-	e, err := order.Decode(m.Data)
+	e, err := decode(m.Data)
 	if err != nil || e.Account != id {
 		meters.foreign.Add(1)
 		log.Error("foreign event skipped", "seq", m.Seq, "account", id, "error", err)

@@ -93,7 +93,7 @@ func Run(ctx context.Context, cfg Config, conn *bus.Conn, log *slog.Logger) erro
 	g.Go("mark", func(ctx context.Context) error { return mark.keep(ctx, &l.stored) })
 	g.Go("leases", func(ctx context.Context) error { return leases.keep(ctx, l.ended) })
 	g.Go("recovery", func(ctx context.Context) error {
-		return (&recovery{conn, &l.meters, log}).run(ctx, l.claims, l.recovered)
+		return (&recovery{events: conn, meters: &l.meters, log: log}).run(ctx, l.claims, l.recovered)
 	})
 	g.Go("snapshots", func(ctx context.Context) error { return l.keepSnapshots(ctx, conn) })
 	g.Go("commands", func(ctx context.Context) error { return followCommands(ctx, conn, l.places, l.commands, log) })

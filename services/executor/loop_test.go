@@ -64,7 +64,9 @@ func start(t *testing.T, log *memoryLog) *rig {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 3)
 	go func() { ended <- l.run(ctx) }()
-	go func() { ended <- (&recovery{log, &l.meters, discard}).run(ctx, l.claims, l.recovered) }()
+	go func() {
+		ended <- (&recovery{events: log, meters: &l.meters, log: discard}).run(ctx, l.claims, l.recovered)
+	}()
 	r := &rig{loop: l, t: t, seq: uint64(len(log.stored))} // there are as many commands as events at most
 	go func() {
 		for {

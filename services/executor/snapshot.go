@@ -125,7 +125,7 @@ func thaw(s *bus.Snapshot, cfg *account.Config) (*owned, error) {
 	if sum := sha256.Sum256(state); hex.EncodeToString(sum[:]) != s.Sum {
 		return nil, fmt.Errorf("%w: its sum is another", errSnapshot)
 	}
-	restored, err := account.Restore(state, cfg)
+	restored, err := account.RestoreBy(unmarshal, state, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errSnapshot, err)
 	}

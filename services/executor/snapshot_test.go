@@ -34,7 +34,7 @@ func history(t *testing.T) *memoryLog {
 // recall reads the account back, and returns it with how it was read.
 func recall(t *testing.T, log eventLog) (*owned, *recovered, *meters) {
 	t.Helper()
-	r := recovery{log, &meters{}, slog.New(slog.DiscardHandler)}
+	r := recovery{events: log, meters: &meters{}, log: slog.New(slog.DiscardHandler)}
 	out, err := r.read(t.Context(), []claim{{ann.Partition(), &account.Config{}}})
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func snapshotAt(t *testing.T, log *memoryLog, n int) *bus.Snapshot {
 }
 
 // packed is the snapshot of an account.
-func packed(t *testing.T, a *owned) *bus.Snapshot {
+func packed(t testing.TB, a *owned) *bus.Snapshot {
 	t.Helper()
 	f := a.freeze()
 	for !f.take(1) {

@@ -96,7 +96,7 @@ func (wr *writer) turn() (did bool, err error) {
 		wr.claimed, wr.unasked = wr.unasked, nil
 	}
 	if wr.claimed != nil {
-		r := recovery{wr, &wr.meters, wr.log}
+		r := recovery{events: wr, meters: &wr.meters, log: wr.log}
 		found, err := r.read(ctx, wr.claimed)
 		if err != nil {
 			return true, err

@@ -104,8 +104,8 @@ func TestColdStart(t *testing.T) {
 	accounts, stored := f.multiply(f.pattern(), events)
 	for range 2 {
 		r := f.recover(accounts)
-		t.Logf("%d events of %d accounts: all worked %s after the start, from %d snapshots and %d events",
-			stored, accounts, r.after.Round(time.Millisecond), r.snapshots, r.events)
+		t.Logf("%d events of %d accounts: all worked %s after the start, of which %s to read them, from %d snapshots and %d events",
+			stored, accounts, r.after.Round(time.Millisecond), r.took.Round(time.Millisecond), r.snapshots, r.events)
 		f.snapshotted(accounts)
 		r.stop()
 	}
@@ -181,7 +181,7 @@ func (f *floor) multiply(pattern [][]byte, events int) (accounts, stored int) {
 
 // recovery is how an executor came to its accounts.
 type recovery struct {
-	after             time.Duration
+	after, took       time.Duration
 	snapshots, events int64
 	stop              func()
 }
@@ -206,6 +206,7 @@ func (f *floor) recover(accounts int) recovery {
 		select {
 		case m := <-told:
 			seen, r.snapshots, r.events = seen+m["accounts"], r.snapshots+m["from_snapshots"], r.events+m["events"]
+			r.took += time.Duration(m["took"])
 		case <-time.After(10 * time.Minute):
 			f.t.Fatalf("%d of %d accounts recovered", seen, accounts)
 		}
@@ -228,8 +229,11 @@ func (l *listener) Handle(_ context.Context, r slog.Record) error {
 	}
 	numbers := map[string]int64{}
 	r.Attrs(func(a slog.Attr) bool {
-		if a.Value.Kind() == slog.KindInt64 {
+		switch a.Value.Kind() {
+		case slog.KindInt64:
 			numbers[a.Key] = a.Value.Int64()
+		case slog.KindDuration:
+			numbers[a.Key] = a.Value.Duration().Nanoseconds()
 		}
 		return true
 	})
