@@ -1,10 +1,11 @@
 // Command admin does what only the admin of a platform in containers may do. It has no part in any order.
 //
-//	admin keys DIR   makes the keys to the bus that are not there yet, and the server's table of permissions, then ends
-//	admin streams    makes the streams and buckets on a running server, then ends
-//	admin auditor    checks the events as they are stored, for as long as it runs
+//	admin keys DIR     makes the keys to the bus that are not there yet, and the server's table of permissions, then ends
+//	admin secrets DIR  the same as secrets of Kubernetes, by way of the empty folder DIR, from inside a pod that may write them
+//	admin streams      makes the streams and buckets on a running server, then ends
+//	admin auditor      checks the events as they are stored, for as long as it runs
 //
-// The first two are done before the services start; doing them again changes nothing.
+// All but the last are done before the services start; doing them again changes nothing.
 package main
 
 import (
@@ -30,12 +31,22 @@ func run(ctx context.Context, env daemon.Env) error {
 	switch {
 	case verb == "keys" && len(env.Args) == 2:
 		return bus.MakeKeys(env.Args[1])
+	case verb == "secrets" && len(env.Args) == 2:
+		return makeSecrets(ctx, env)
 	case verb == "streams" && len(env.Args) == 1:
 		return makeStreams(ctx, env)
 	case verb == "auditor" && len(env.Args) == 1:
 		return runAuditor(ctx, env)
 	}
-	return fmt.Errorf("%w: arguments %q, not one of: keys DIR, streams, auditor", daemon.ErrConfig, env.Args)
+	return fmt.Errorf("%w: arguments %q, not one of: keys DIR, secrets DIR, streams, auditor", daemon.ErrConfig, env.Args)
+}
+
+func makeSecrets(ctx context.Context, env daemon.Env) error {
+	c, err := insideCluster(env.Getenv, serviceAccount)
+	if err != nil {
+		return err
+	}
+	return c.keepKeys(ctx, env.Args[1])
 }
 
 func makeStreams(ctx context.Context, env daemon.Env) error {

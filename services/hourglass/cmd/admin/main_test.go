@@ -19,6 +19,7 @@ func TestWhatIsNotAskedForRightIsRefused(t *testing.T) {
 	for name, args := range map[string][]string{
 		"nothing":                   {},
 		"keys without a folder":     {"keys"},
+		"secrets outside of a pod":  {"secrets", "/nowhere"},
 		"something else":            {"everything"},
 		"an argument too many":      {"streams", "now"},
 		"streams without a key":     {"streams"},
