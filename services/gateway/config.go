@@ -31,6 +31,7 @@ type Config struct {
 
 	HealthListen string        // internal listener for health checks; empty: none
 	KeyDir       string        // holds the keys that tokens are signed with; made on the first start, read again while it runs
+	PepperFile   string        // secrets that are mixed into passwords, see auth.LoadPeppers; empty: none
 	AccessLife   time.Duration // of an access token; 0: auth.DefaultAccessLife
 
 	Market        string            // live, sim or replay: what the books are
@@ -60,6 +61,7 @@ type Limits struct {
 	Off               bool // but those of Streams; allowed on loopback alone
 	IPPerSecond       int  // requests without a token, per address
 	AccountPerSecond  int  // requests with a token, per account
+	OrdersPerMinute   int  // orders sent, per account, on top of that
 	LoginsPerMinute   int  // passwords tried, per address
 	FailuresPerHour   int  // wrong passwords for a name from an address, once it has had a few
 	SignupsPerHour    int  // users registered, per address
@@ -78,6 +80,7 @@ const (
 
 	defaultIPPerSecond       = 20
 	defaultAccountPerSecond  = 50
+	defaultOrdersPerMinute   = 600
 	defaultLoginsPerMinute   = 5
 	defaultFailuresPerHour   = 10
 	defaultSignupsPerHour    = 3
@@ -94,6 +97,7 @@ func ParseConfig(getenv func(string) string) (Config, error) {
 		Tracing:       tracing.Config{Endpoint: env.URL("OTEL_EXPORTER_OTLP_ENDPOINT", "", "http", "https")},
 		HealthListen:  env.Addr("HOURGLASS_HEALTH_LISTEN", daemon.DefaultHealthListen),
 		KeyDir:        env.String("HOURGLASS_KEY_DIR", DefaultKeyDir),
+		PepperFile:    env.String("HOURGLASS_PASSWORD_PEPPER_FILE", ""),
 		AccessLife:    env.Duration("HOURGLASS_ACCESS_TOKEN_LIFE", auth.DefaultAccessLife, time.Minute, time.Hour),
 		Market:        env.OneOf("HOURGLASS_MARKET", "live", "live", "sim", "replay"),
 		Version:       daemon.Version(),
@@ -177,6 +181,7 @@ func parseLimits(env *daemon.Lookup) Limits {
 		Off:               env.OneOf("HOURGLASS_RATE_LIMITS", "on", "on", "off") == "off",
 		IPPerSecond:       env.Int("HOURGLASS_RATE_IP_PER_SECOND", defaultIPPerSecond, 1, most),
 		AccountPerSecond:  env.Int("HOURGLASS_RATE_ACCOUNT_PER_SECOND", defaultAccountPerSecond, 1, most),
+		OrdersPerMinute:   env.Int("HOURGLASS_RATE_ORDERS_PER_MINUTE", defaultOrdersPerMinute, 1, most),
 		LoginsPerMinute:   env.Int("HOURGLASS_RATE_LOGINS_PER_MINUTE", defaultLoginsPerMinute, 1, most),
 		FailuresPerHour:   env.Int("HOURGLASS_RATE_FAILURES_PER_HOUR", defaultFailuresPerHour, 1, 3_600),
 		SignupsPerHour:    env.Int("HOURGLASS_RATE_SIGNUPS_PER_HOUR", defaultSignupsPerHour, 1, most),
@@ -195,6 +200,7 @@ func parseLimits(env *daemon.Lookup) Limits {
 func (l Limits) withDefaults() Limits {
 	l.IPPerSecond = cmp.Or(l.IPPerSecond, defaultIPPerSecond)
 	l.AccountPerSecond = cmp.Or(l.AccountPerSecond, defaultAccountPerSecond)
+	l.OrdersPerMinute = cmp.Or(l.OrdersPerMinute, defaultOrdersPerMinute)
 	l.LoginsPerMinute = cmp.Or(l.LoginsPerMinute, defaultLoginsPerMinute)
 	l.FailuresPerHour = cmp.Or(l.FailuresPerHour, defaultFailuresPerHour)
 	l.SignupsPerHour = cmp.Or(l.SignupsPerHour, defaultSignupsPerHour)
@@ -212,6 +218,7 @@ func (l Limits) ofRest() rest.Limits {
 		Off:    l.Off,
 		IPRate: rate.Limit(l.IPPerSecond), IPBurst: 2 * l.IPPerSecond,
 		AccountRate: rate.Limit(l.AccountPerSecond), AccountBurst: 2 * l.AccountPerSecond,
+		OrderRate: every(l.OrdersPerMinute, time.Minute), OrderBurst: l.OrdersPerMinute,
 		LoginRate: every(l.LoginsPerMinute, time.Minute), LoginBurst: l.LoginsPerMinute,
 		SignupRate: every(l.SignupsPerHour, time.Hour), SignupBurst: l.SignupsPerHour,
 		ConnectRate: rate.Limit(l.ConnectsPerSecond), ConnectBurst: 2 * l.ConnectsPerSecond,

@@ -2,6 +2,8 @@ package gateway_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +21,31 @@ func TestAnEmptyEnvironmentIsAConfiguration(t *testing.T) {
 	cfg, err := parse(nil)
 	if err != nil || cfg.Listen != gateway.DefaultListen || len(cfg.Exchanges) != 2 || cfg.Limits.Off || cfg.Market != "live" {
 		t.Errorf("%+v, %v", cfg, err)
+	}
+}
+
+func TestAPepperComesFromAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pepper")
+	if err := os.WriteFile(file, []byte("0123456789abcdef0123456789abcdef\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := parse(map[string]string{"HOURGLASS_PASSWORD_PEPPER_FILE": file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHouse(t, func(c *gateway.Config) { c.PepperFile = cfg.PepperFile })
+	h.user("alice")
+	users, err := h.conn.Bucket(t.Context(), bus.UserBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := users.Keys(t.Context())
+	if err != nil || len(keys) != 1 {
+		t.Fatalf("%v, %v", keys, err)
+	}
+	stored, err := users.Get(t.Context(), keys[0])
+	if err != nil || !strings.Contains(string(stored.Value()), ",keyid=") {
+		t.Errorf("stored without it: %s, %v", stored.Value(), err)
 	}
 }
 

@@ -6,7 +6,6 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,6 +142,10 @@ func assemble(ctx context.Context, cfg Config, conn *bus.Conn, by watch, log *sl
 	if err != nil {
 		return parts, nil, nil, err
 	}
+	peppers, err := auth.LoadPeppers(cfg.PepperFile)
+	if err != nil {
+		return parts, nil, nil, err
+	}
 	users, err := conn.Bucket(ctx, bus.UserBucket)
 	if err != nil {
 		return parts, nil, nil, err
@@ -161,8 +164,9 @@ func assemble(ctx context.Context, cfg Config, conn *bus.Conn, by watch, log *sl
 	}
 	limits := cfg.Limits.withDefaults()
 	parts = rest.Parts{
-		Bus: conn, Auth: auth.New(users, sessions, apiKeys, keys, cmp.Or(cfg.AccessLife, auth.DefaultAccessLife), log), Catalog: view.NewCatalog(conn, cfg.Exchanges),
-		Market: view.NewMarket(conn, log), Statuses: statuses, Accounts: view.NewAccounts(conn, log),
+		Bus: conn, Auth: auth.New(users, sessions, apiKeys, keys, auth.Options{AccessLife: cfg.AccessLife, Peppers: peppers}, log),
+		Catalog: view.NewCatalog(conn, cfg.Exchanges),
+		Market:  view.NewMarket(conn, log), Statuses: statuses, Accounts: view.NewAccounts(conn, log),
 		Ready:  func(ctx context.Context) map[string]string { return ready(ctx, conn, statuses) },
 		Limits: limits.ofRest(), Direct: cfg.Direct.URLs,
 		Proxies: cfg.TrustedProxies, Origins: cfg.Origins, Pages: web.FS(), Kind: cfg.Market, Version: cfg.Version, Metrics: rest.NewMetrics(by.metrics), Tracer: by.tracer, Log: log,

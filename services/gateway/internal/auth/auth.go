@@ -11,6 +11,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,12 +96,19 @@ type Service struct {
 // DefaultAccessLife is how long an access token lives unless somebody wants it otherwise.
 const DefaultAccessLife = 10 * time.Minute
 
-// New returns a service over the three buckets that signs with keys. Its access tokens live for accessLife.
-func New(users, sessions, apiKeys Bucket, keys *Keys, accessLife time.Duration, log *slog.Logger) *Service {
+// Options are what a service is told beyond where its users are. The zero Options are good ones.
+type Options struct {
+	AccessLife time.Duration // of an access token; 0: DefaultAccessLife
+	Peppers    Peppers       // for passwords
+}
+
+// New returns a service over the three buckets that signs with keys.
+func New(users, sessions, apiKeys Bucket, keys *Keys, opts Options, log *slog.Logger) *Service {
+	accessLife := cmp.Or(opts.AccessLife, DefaultAccessLife)
 	return &Service{
 		users: users, sessions: sessions, apiKeys: apiKeys, keys: keys, accessLife: accessLife,
 		revoked: revoked{until: map[string]time.Time{}, life: max(accessLife, recheckKey) + time.Minute},
-		hasher:  newHasher(), verified: newVerified(), uses: make(chan use, maxUses), log: log, now: time.Now,
+		hasher:  newHasher(opts.Peppers), verified: newVerified(), uses: make(chan use, maxUses), log: log, now: time.Now,
 	}
 }
 

@@ -29,7 +29,7 @@ func newService(t *testing.T) *Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(newBucket(), newBucket(), newBucket(), keys, DefaultAccessLife, slog.New(slog.DiscardHandler))
+	return New(newBucket(), newBucket(), newBucket(), keys, Options{}, slog.New(slog.DiscardHandler))
 }
 
 func TestAVerifiedTokenExpiresAllTheSame(t *testing.T) {
@@ -146,7 +146,7 @@ func TestRefreshTokensAreUsedOnce(t *testing.T) {
 }
 
 func TestHashingIsBounded(t *testing.T) {
-	h := newHasher()
+	h := newHasher(nil)
 	for range hashesAtOnce {
 		if _, err := h.turn(t.Context()); err != nil {
 			t.Fatal(err)

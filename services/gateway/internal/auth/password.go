@@ -31,9 +31,14 @@ const (
 // dummy is verified for users who are not there, so that the time of an answer does not tell which names exist.
 const dummy = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
-type hasher struct{ turns chan struct{} }
+type hasher struct {
+	turns   chan struct{}
+	peppers Peppers
+}
 
-func newHasher() hasher { return hasher{turns: make(chan struct{}, hashesAtOnce)} }
+func newHasher(peppers Peppers) hasher {
+	return hasher{turns: make(chan struct{}, hashesAtOnce), peppers: peppers}
+}
 
 // turn waits for a turn and returns what gives it back.
 func (h hasher) turn(ctx context.Context) (func(), error) {
@@ -56,16 +61,29 @@ func (h hasher) hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer done()
+	secret, err := h.peppers.season(h.peppers.current(), password)
+	if err != nil {
+		return "", err
+	}
 	salt := make([]byte, saltLength)
 	_, _ = rand.Read(salt) // never fails: the runtime ends the process instead
-	sum := argon2.IDKey([]byte(password), salt, hashPasses, hashMemoryKiB, hashLanes, hashLength)
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemoryKiB, hashPasses, hashLanes,
+	sum := argon2.IDKey(secret, salt, hashPasses, hashMemoryKiB, hashLanes, hashLength)
+	under := ""
+	if id := h.peppers.current(); id != "" {
+		under = ",keyid=" + id
+	}
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d%s$%s$%s", argon2.Version, hashMemoryKiB, hashPasses, hashLanes, under,
 		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(sum)), nil
 }
 
-// verify says whether a password belongs to a PHC string, and whether the string was made at another cost than today's.
+// verify says whether a password belongs to a PHC string, and whether the string was made at another cost than today's or
+// under another pepper.
 func (h hasher) verify(ctx context.Context, password, phc string) (ok, outdated bool, err error) {
 	p, err := parsePHC(phc)
+	if err != nil {
+		return false, false, err
+	}
+	secret, err := h.peppers.season(p.pepper, password)
 	if err != nil {
 		return false, false, err
 	}
@@ -74,14 +92,15 @@ func (h hasher) verify(ctx context.Context, password, phc string) (ok, outdated 
 		return false, false, err
 	}
 	defer done()
-	sum := argon2.IDKey([]byte(password), p.salt, p.passes, p.memory, p.lanes, uint32(len(p.sum)))
-	outdated = p.memory != hashMemoryKiB || p.passes != hashPasses || p.lanes != hashLanes
+	sum := argon2.IDKey(secret, p.salt, p.passes, p.memory, p.lanes, uint32(len(p.sum)))
+	outdated = p.memory != hashMemoryKiB || p.passes != hashPasses || p.lanes != hashLanes || p.pepper != h.peppers.current()
 	return subtle.ConstantTimeCompare(sum, p.sum) == 1, outdated, nil
 }
 
 type phc struct {
 	memory, passes uint32
 	lanes          uint8
+	pepper         string // "" for none
 	salt, sum      []byte
 }
 
@@ -92,7 +111,11 @@ func parsePHC(s string) (phc, error) {
 		return phc{}, errors.New("password hash: not an argon2id hash of this version")
 	}
 	var p phc
-	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &p.memory, &p.passes, &p.lanes); err != nil {
+	cost, pepper, peppered := strings.Cut(parts[3], ",keyid=")
+	if p.pepper = pepper; peppered && pepper == "" {
+		return phc{}, errors.New("password hash: a pepper without a name")
+	}
+	if _, err := fmt.Sscanf(cost, "m=%d,t=%d,p=%d", &p.memory, &p.passes, &p.lanes); err != nil {
 		return phc{}, fmt.Errorf("password hash: cost: %w", err)
 	}
 	var err error

@@ -50,6 +50,9 @@ type operation struct {
 	method   string
 }
 
+// sendsOrder reports whether a request may place an order.
+func (o *operation) sendsOrder() bool { return o.id == "createTWAP" || o.id == "createOrder" }
+
 type param struct {
 	name     string
 	in       string // path, query, header or cookie

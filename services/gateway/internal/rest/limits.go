@@ -21,6 +21,8 @@ type Limits struct {
 	IPBurst      int // of requests without a token, per address
 	AccountRate  rate.Limit
 	AccountBurst int // of requests with a token, per account
+	OrderRate    rate.Limit
+	OrderBurst   int // of orders sent, per account, on top of that
 	LoginRate    rate.Limit
 	LoginBurst   int // of passwords tried, per address
 	SignupRate   rate.Limit
@@ -115,6 +117,24 @@ func (l *limiter) limit(ctx echo.Context, key string) error {
 	a.tell(ctx.Response().Header())
 	if a.wait > 0 {
 		return tooMany("rate_limited", "too many requests", a.wait)
+	}
+	return nil
+}
+
+// limitAccount takes a token for a request of an account, and one more if it sends an order. Of the two limits the answer
+// tells the one that is closer.
+func (s *server) limitAccount(ctx echo.Context, op *operation, account string) error {
+	now := time.Now()
+	a := s.perUser.take(account, now)
+	what := "too many requests"
+	if a.wait == 0 && op.sendsOrder() {
+		if orders := s.orders.take(account, now); orders.wait > 0 || orders.left < a.left {
+			a, what = orders, "too many orders"
+		}
+	}
+	a.tell(ctx.Response().Header())
+	if a.wait > 0 {
+		return tooMany("rate_limited", what, a.wait)
 	}
 	return nil
 }

@@ -64,6 +64,7 @@ type server struct {
 	pages    http.CrossOriginProtection // knows ours from those of other sites
 	perIP    *limiter
 	perUser  *limiter
+	orders   *limiter
 	logins   *limiter
 	signups  *limiter
 	connects *limiter
@@ -89,6 +90,7 @@ func newEcho(parts Parts) (*echo.Echo, error) {
 	s := &server{
 		Parts: parts, log: parts.Log, contract: c,
 		perIP: newLimiter(limits.IPRate, limits.IPBurst), perUser: newLimiter(limits.AccountRate, limits.AccountBurst),
+		orders:   newLimiter(limits.OrderRate, limits.OrderBurst),
 		logins:   nearLimiter(limits.LoginRate, limits.LoginBurst, limits.NearFactor),
 		signups:  nearLimiter(limits.SignupRate, limits.SignupBurst, limits.NearFactor),
 		connects: nearLimiter(limits.ConnectRate, limits.ConnectBurst, limits.NearFactor),
@@ -320,7 +322,7 @@ func (s *server) count(ctx echo.Context, op *operation, id auth.Identity) error 
 	case s.Limits.Off, op.id == "getHealth", op.id == "getReadiness":
 		return nil
 	case id.Account != "":
-		return s.perUser.limit(ctx, string(id.Account))
+		return s.limitAccount(ctx, op, string(id.Account))
 	}
 	return s.perIP.limit(ctx, addressKey(ctx.RealIP()))
 }
