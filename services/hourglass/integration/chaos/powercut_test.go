@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -90,6 +91,8 @@ func (d *disk) trial(sync string, after time.Duration) (told, kept int) {
 	}()
 	addr := freeAddr(d.t)
 	nats := natsCommand(addr, filepath.Join(d.dir, "nats"), sync)
+	var said bytes.Buffer
+	nats.Stdout, nats.Stderr = &said, &said
 	if err := nats.Start(); err != nil {
 		d.t.Fatal(err)
 	}
@@ -102,7 +105,7 @@ func (d *disk) trial(sync string, after time.Duration) (told, kept int) {
 	if err != nil {
 		_ = nats.Process.Kill()
 		_ = nats.Wait()
-		d.t.Fatal(err)
+		d.t.Fatalf("%v; the server said: %s", err, said.Bytes())
 	}
 	var dark atomic.Bool
 	cut := make(chan error, 1)
