@@ -51,6 +51,9 @@ func (d Decimal) Quo(e Decimal, scale int, mode Rounding) (Decimal, error) {
 	if e.IsZero() {
 		return Decimal{}, ErrDivideByZero
 	}
+	if q, ok := quoWide(d, e, scale, mode); ok {
+		return q, nil
+	}
 	return FromRat(new(big.Rat).Quo(d.Rat(), e.Rat()), scale, mode)
 }
 

@@ -217,6 +217,44 @@ func TestQuoIsWithinOneUnitOfTheTrueQuotient(t *testing.T) {
 	})
 }
 
+func TestAQuotientIsThatOfTheRationals(t *testing.T) {
+	number := func(t *rapid.T, name string) decimal.Decimal { // short, or any
+		if rapid.IntRange(0, 3).Draw(t, name+" is any") == 0 {
+			return genDecimal.Draw(t, name)
+		}
+		return decimal.New(rapid.Int64().Draw(t, name)>>rapid.IntRange(0, 62).Draw(t, name+" shift"), rapid.IntRange(0, 20).Draw(t, name+" scale"))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := number(t, "a"), number(t, "b")
+		scale := rapid.IntRange(-1, 40).Draw(t, "places")
+		if scale >= 0 && scale < 10 && rapid.Bool().Draw(t, "a tie") {
+			a, _ = b.Mul(decimal.New(10*rapid.Int64Range(-1000, 1000).Draw(t, "tens")+5, scale+1))
+		}
+		mode := rapid.SampledFrom([]decimal.Rounding{decimal.Floor, decimal.Ceil, decimal.HalfEven}).Draw(t, "mode")
+		got, err := a.Quo(b, scale, mode)
+		if b.IsZero() {
+			if !errors.Is(err, decimal.ErrDivideByZero) {
+				t.Fatalf("%s / 0: %v", a, err)
+			}
+			return
+		}
+		want, wantErr := decimal.FromRat(new(big.Rat).Quo(a.Rat(), b.Rat()), scale, mode)
+		if got != want || !errors.Is(err, wantErr) {
+			t.Fatalf("%s / %s to %d places, mode %d: %s (%v), want %s (%v)", a, b, scale, mode, got, err, want, wantErr)
+		}
+	})
+}
+
+func BenchmarkQuo(b *testing.B) {
+	notional, quantity := decimal.MustParse("183054.27193"), decimal.MustParse("3.05")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := notional.Quo(quantity, 8, decimal.HalfEven); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"0", "-1.50", "61837.63000000", "1e-08", "100.0", "NaN", "", "1e", "-.5", "9e37"} {
 		f.Add(seed)

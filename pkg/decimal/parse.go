@@ -2,7 +2,6 @@ package decimal
 
 import (
 	"fmt"
-	"math/big"
 	"math/bits"
 	"strconv"
 )
@@ -150,13 +149,8 @@ func (d Decimal) Append(b []byte) []byte {
 	if d.neg {
 		b = append(b, '-')
 	}
-	var digits []byte
-	if d.hi == 0 {
-		var buf [20]byte
-		digits = strconv.AppendUint(buf[:0], d.lo, 10)
-	} else {
-		digits = new(big.Int).Abs(d.coef()).Append(nil, 10)
-	}
+	var buf [MaxDigits]byte
+	digits := d.digits(buf[:0])
 	scale := int(d.scale)
 	if scale == 0 {
 		return append(b, digits...)
@@ -173,6 +167,19 @@ func (d Decimal) Append(b []byte) []byte {
 	return append(b, digits[len(digits)-scale:]...)
 }
 
+// digits appends the digits of the coefficient to b.
+func (d Decimal) digits(b []byte) []byte {
+	if d.hi == 0 {
+		return strconv.AppendUint(b, d.lo, 10)
+	}
+	front, back := bits.Div64(d.hi, d.lo, 1e19) // both have at most 19 digits
+	b = strconv.AppendUint(b, front, 10)
+	for unit := uint64(1e18); unit > back && unit > 1; unit /= 10 {
+		b = append(b, '0')
+	}
+	return strconv.AppendUint(b, back, 10)
+}
+
 // MarshalText implements encoding.TextMarshaler with the text of String.
 func (d Decimal) MarshalText() ([]byte, error) { return d.Append(nil), nil }
 
@@ -186,10 +193,10 @@ func (d *Decimal) UnmarshalText(b []byte) error {
 }
 
 // MarshalJSON returns d as a JSON string, so that no reader takes it through a float.
-func (d Decimal) MarshalJSON() ([]byte, error) {
-	b := append(make([]byte, 0, 24), '"')
-	return append(d.Append(b), '"'), nil
-}
+func (d Decimal) MarshalJSON() ([]byte, error) { return d.AppendJSON(make([]byte, 0, 24)), nil }
+
+// AppendJSON appends what MarshalJSON returns to b.
+func (d Decimal) AppendJSON(b []byte) []byte { return append(d.Append(append(b, '"')), '"') }
 
 // UnmarshalJSON reads a JSON string or a JSON number, the latter from its digits.
 func (d *Decimal) UnmarshalJSON(b []byte) error {

@@ -72,3 +72,43 @@ func cmpWide(a, b Decimal) (c int, ok bool) {
 	}
 	return 0, true
 }
+
+// quoWide returns d / e with at most scale decimals, for an e ≠ 0, where the numbers on the way are short: below 2^128 above
+// the line and below 2^64 under it.
+func quoWide(d, e Decimal, scale int, mode Rounding) (Decimal, bool) {
+	up := scale - int(d.scale) + int(e.scale) // d's coefficient × 10^up ÷ e's, in units of the last decimal
+	if scale < 0 || scale > MaxScale || d.hi|e.hi != 0 || up >= len(pow10) || -up >= len(pow10) {
+		return Decimal{}, false
+	}
+	num, den := wide{lo: d.lo}, e.lo
+	if up >= 0 {
+		num.hi, num.lo = bits.Mul64(d.lo, uint64(pow10[up]))
+	} else {
+		var over uint64
+		if over, den = bits.Mul64(e.lo, uint64(pow10[-up])); over != 0 {
+			return Decimal{}, false
+		}
+	}
+	q := wide{hi: num.hi / den}
+	var rest uint64
+	q.lo, rest = bits.Div64(num.hi%den, num.lo, den)
+	neg := d.neg != e.neg
+	more := false // whether the magnitude is rounded up
+	switch mode {
+	case Floor:
+		more = neg && rest != 0
+	case Ceil:
+		more = !neg && rest != 0
+	case HalfEven:
+		more = rest > den-rest || rest == den-rest && q.lo%2 == 1
+	}
+	if more {
+		var carry uint64
+		q.lo, carry = bits.Add64(q.lo, 1, 0)
+		q.hi += carry // it cannot overflow: num has been divided, or den is 1 and nothing is left
+	}
+	if !q.less(tooWide) {
+		return Decimal{}, false
+	}
+	return normal(neg, q.hi, q.lo, scale), true
+}

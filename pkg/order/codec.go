@@ -5,11 +5,21 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+
+	"github.com/hourglass-trading/hourglass/pkg/compact"
+	"github.com/hourglass-trading/hourglass/pkg/decimal"
+	"github.com/hourglass-trading/hourglass/pkg/market"
 )
 
+// eventJSON writes events as encoding/json does.
+var eventJSON = compact.For[Event](compact.Map[market.Exchange, decimal.Decimal]())
+
 // Encode returns the bytes of an event as they are stored, the same for the same event on every machine.
-func Encode(e *Event) ([]byte, error) {
-	b, err := json.Marshal(e)
+func Encode(e *Event) ([]byte, error) { return AppendEvent(nil, e) }
+
+// AppendEvent appends what Encode returns to b. After an error what it returns is of no use.
+func AppendEvent(b []byte, e *Event) ([]byte, error) {
+	b, err := eventJSON.Append(b, e)
 	if err != nil {
 		return nil, fmt.Errorf("encode event %s: %w", e.ID, err)
 	}

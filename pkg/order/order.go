@@ -83,7 +83,10 @@ type Amount struct {
 type Ratio decimal.Decimal
 
 // MarshalJSON implements json.Marshaler.
-func (r Ratio) MarshalJSON() ([]byte, error) { return decimal.Decimal(r).Append(nil), nil }
+func (r Ratio) MarshalJSON() ([]byte, error) { return r.AppendJSON(nil), nil }
+
+// AppendJSON appends what MarshalJSON returns to b.
+func (r Ratio) AppendJSON(b []byte) []byte { return decimal.Decimal(r).Append(b) }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (r *Ratio) UnmarshalJSON(b []byte) error { return (*decimal.Decimal)(r).UnmarshalJSON(b) }

@@ -1,7 +1,6 @@
 package order
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/decimal"
@@ -49,7 +48,10 @@ type Params struct {
 type Seed uint64
 
 // MarshalJSON implements json.Marshaler.
-func (s Seed) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
+func (s Seed) MarshalJSON() ([]byte, error) { return s.AppendJSON(nil), nil }
+
+// AppendJSON appends what MarshalJSON returns to b.
+func (s Seed) AppendJSON(b []byte) []byte { return append(append(append(b, '"'), s.String()...), '"') }
 
 // DefaultInterval is the interval in seconds of an order that names neither interval nor slices.
 const DefaultInterval = 30

@@ -21,7 +21,8 @@ var words = []string{"pkg/decimal", "pkg/market", "pkg/order"}
 var arrows = slices.Concat([]row{
 	{zone: "pkg/decimal", std: true},
 	{zone: "pkg/market", may: words[:1], std: true},
-	{zone: "pkg/order", may: words[:2], std: true},
+	{zone: "pkg/order", may: slices.Concat(words[:2], []string{"pkg/compact"}), std: true},
+	{zone: "pkg/compact", std: true},
 	{zone: "pkg/bus", may: slices.Concat(words, []string{"pkg/metrics", "pkg/tracing"})},
 	{zone: "pkg/daemon"},
 	{zone: "pkg/tracing"},
@@ -40,7 +41,7 @@ var arrows = slices.Concat([]row{
 	{zone: "services/executor/internal/ledger", may: words, std: true},
 	{zone: "services/executor/internal/twap", may: words, std: true},
 	{zone: "services/executor/internal/lease", may: words, std: true},
-	{zone: "services/executor/internal/account", may: slices.Concat(words, []string{"services/executor/internal/ledger", "services/executor/internal/twap", "services/executor/internal/exampletest"}), std: true},
+	{zone: "services/executor/internal/account", may: slices.Concat(words, []string{"services/executor/internal/ledger", "services/executor/internal/twap", "services/executor/internal/exampletest", "pkg/compact"}), std: true},
 	{zone: "services/executor/internal/backtest", may: slices.Concat(words, []string{"services/executor/internal/account", "services/executor/internal/twap", "services/executor/internal/exampletest"}), std: true},
 	{zone: "services/executor/internal/exampletest", may: words, std: true},
 	{zone: "services/simulator/internal/market", may: slices.Concat(words, []string{"services/simulator/internal/span"}), std: true},

@@ -9,7 +9,7 @@ import (
 
 // pure are the zones whose results depend on their arguments alone, so that live trading, tests and backtests agree.
 var pure = []string{
-	"pkg/decimal", "pkg/market", "pkg/order",
+	"pkg/compact", "pkg/decimal", "pkg/market", "pkg/order",
 	"services/collector/internal/book", "services/collector/internal/candle", "services/collector/internal/exchange",
 	"services/executor/internal/twap", "services/executor/internal/ledger", "services/executor/internal/account",
 	"services/executor/internal/backtest", "services/executor/internal/lease",

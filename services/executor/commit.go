@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -30,7 +31,7 @@ func (l *loop) commit(ctx context.Context, id order.AccountID, a *owned, decide 
 		if !ok {
 			return nil
 		}
-		body, err := order.Encode(&e)
+		body, err := l.encode(&e)
 		if err != nil {
 			return fmt.Errorf("encode event %s of account %s: %w", e.ID, id, err)
 		}
@@ -48,6 +49,16 @@ func (l *loop) commit(ctx context.Context, id order.AccountID, a *owned, decide 
 		l.takeMarket(l.now())
 	}
 	return nil
+}
+
+// encode returns the bytes of an event, with nothing to spare.
+func (l *loop) encode(e *order.Event) ([]byte, error) {
+	b, err := order.AppendEvent(l.buf[:0], e)
+	if err != nil {
+		return nil, err
+	}
+	l.buf = b
+	return bytes.Clone(b), nil
 }
 
 // store appends an event, as a span below what led to it: the command that it answers, or else the order's placement.

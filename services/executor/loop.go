@@ -68,6 +68,8 @@ type loop struct {
 	accounts map[order.AccountID]*owned
 	timers   timers
 	hot      []order.AccountID // that had an event, or met the market, since they were looked at
+	decided  decided
+	buf      []byte // of encode
 	wishes   *wishes
 	listed   map[market.Exchange]bool
 	settled  bool

@@ -25,12 +25,20 @@ func (l *loop) together(ctx context.Context, ids []order.AccountID) error {
 	return nil
 }
 
+// decided is what batch works with, kept for the next one: events, and the account of each.
+type decided struct {
+	events   []order.Event
+	accounts []order.AccountID
+}
+
 // batch decides an event of each account and stores them at once. After a refusal or an unknown outcome each account goes on
 // singly: the commit of each finds out what is stored.
 func (l *loop) batch(ctx context.Context, ids []order.AccountID) error {
-	var appends []bus.Append
-	var events []order.Event
-	var busy []order.AccountID // that have one
+	events, busy := l.decided.events[:0], l.decided.accounts[:0]
+	defer func() {
+		clear(events) // what they point to is not kept
+		l.decided.events, l.decided.accounts = events, busy
+	}()
 	for _, id := range ids {
 		a := l.accounts[id]
 		if a.broken {
@@ -41,15 +49,22 @@ func (l *loop) batch(ctx context.Context, ids []order.AccountID) error {
 			l.schedule(id, a)
 			continue
 		}
-		body, err := order.Encode(&e)
+		events, busy = append(events, e), append(busy, id)
+	}
+	switch len(events) {
+	case 0:
+		return nil
+	case 1:
+		return l.alone(ctx, busy[0], &events[0])
+	}
+	appends := make([]bus.Append, len(events))
+	for i := range events {
+		e, id := &events[i], busy[i]
+		body, err := l.encode(e)
 		if err != nil {
 			return fmt.Errorf("encode event %s of account %s: %w", e.ID, id, err)
 		}
-		appends = append(appends, bus.Append{Account: id, ID: e.ID, Body: body, Last: a.seq})
-		events, busy = append(events, e), append(busy, id)
-	}
-	if len(appends) < 2 {
-		return l.singly(ctx, busy)
+		appends[i] = bus.Append{Account: id, ID: e.ID, Body: body, Last: l.accounts[id].seq}
 	}
 	sequences, err := l.storeAll(ctx, appends, events)
 	if err != nil {
@@ -90,21 +105,33 @@ func (l *loop) storeAll(ctx context.Context, appends []bus.Append, events []orde
 // singly advances accounts by an event each, one after the other.
 func (l *loop) singly(ctx context.Context, ids []order.AccountID) error {
 	for _, id := range ids {
-		a := l.accounts[id]
-		more := false
-		err := l.commit(ctx, id, a, func(at time.Time) (e order.Event, ok bool) {
-			e, more = l.next(a, at)
-			return e, more
-		})
-		if err != nil {
+		if err := l.alone(ctx, id, nil); err != nil {
 			return err
 		}
-		if more {
-			l.again(id, a)
-		} else {
-			l.schedule(id, a)
-		}
 		l.tellMeanwhile()
+	}
+	return nil
+}
+
+// alone advances an account by an event: the one that was decided just now, if there is one.
+func (l *loop) alone(ctx context.Context, id order.AccountID, decided *order.Event) error {
+	a := l.accounts[id]
+	more := decided != nil
+	err := l.commit(ctx, id, a, func(at time.Time) (e order.Event, ok bool) {
+		if decided != nil {
+			e, decided = *decided, nil
+			return e, true
+		}
+		e, more = l.next(a, at)
+		return e, more
+	})
+	if err != nil {
+		return err
+	}
+	if more {
+		l.again(id, a)
+	} else {
+		l.schedule(id, a)
 	}
 	return nil
 }

@@ -14,6 +14,8 @@ import (
 type Engine struct {
 	State  *State
 	Market *twap.Market
+
+	buf []byte // of the event that is carried out
 }
 
 // Input is one thing that happens: exactly one of its fields is set.
@@ -93,10 +95,11 @@ func (e *Engine) meet(at time.Time, out []order.Event) ([]order.Event, error) {
 func (e *Engine) Wake() (time.Time, bool) { return e.State.Wake() }
 
 func (e *Engine) carryOut(ev *order.Event) error {
-	b, err := order.Encode(ev)
+	b, err := order.AppendEvent(e.buf[:0], ev)
 	if err != nil {
 		return err
 	}
+	e.buf = b
 	if err := e.State.Apply(ev, order.Hash(b)); err != nil {
 		return fmt.Errorf("carry out %s: %w", ev.Type, err)
 	}

@@ -9,6 +9,9 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/hourglass-trading/hourglass/pkg/compact"
+	"github.com/hourglass-trading/hourglass/pkg/decimal"
+	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 	"github.com/hourglass-trading/hourglass/services/executor/internal/ledger"
 	"github.com/hourglass-trading/hourglass/services/executor/internal/twap"
@@ -16,6 +19,14 @@ import (
 
 // listed is how many entries of a long list are encoded in one piece: some 50 µs.
 const listed = 128
+
+// How the lists of a State are written.
+var (
+	takenJSON    = compact.For[[]twap.Taken]()
+	worksJSON    = compact.For[[]*twap.Work](compact.Map[market.Exchange, decimal.Decimal]())
+	finishedJSON = compact.For[[]order.ID]()
+	commandsJSON = compact.For[[]Folded]()
+)
 
 // Frozen is an account as it was at one moment. It shares with the account only what never changes, so another goroutine may
 // read it while the account goes on.
@@ -91,22 +102,23 @@ var errShape = errors.New("the state has another shape")
 // lists some entries at a time. After each piece it calls pause, and ends with its error if there is one.
 func (f *Frozen) Encode(out io.Writer, pause func() error) error {
 	p := pieces{out: out, pause: pause}
-	p.enc = json.NewEncoder(&p.buf)
 	rest := f.state
 	rest.Memory.Taken, rest.Finished, rest.Commands = nil, nil, nil
-	head, ok := bytes.CutSuffix(p.encode(&rest), []byte(lists))
-	if p.err == nil && !ok {
-		p.err = errShape
+	head, err := json.Marshal(&rest)
+	head, ok := bytes.CutSuffix(head, []byte(lists))
+	if err == nil && !ok {
+		err = errShape
 	}
+	p.err = err
 	p.write(head)
 	p.text(`"memory":{"taken":`)
-	list(&p, f.state.Memory.Taken, listed)
+	list(&p, f.state.Memory.Taken, listed, takenJSON)
 	p.text(`},"orders":`)
-	list(&p, f.works, 1)
+	list(&p, f.works, 1, worksJSON)
 	p.text(`,"finished":`)
-	list(&p, f.state.Finished, listed)
+	list(&p, f.state.Finished, listed, finishedJSON)
 	p.text(`,"commands":`)
-	list(&p, f.state.Commands, listed)
+	list(&p, f.state.Commands, listed, commandsJSON)
 	p.text(`}`)
 	if p.err != nil {
 		return fmt.Errorf("encode account %s: %w", f.state.ID, p.err)
@@ -118,19 +130,8 @@ func (f *Frozen) Encode(out io.Writer, pause func() error) error {
 type pieces struct {
 	out   io.Writer
 	pause func() error
-	enc   *json.Encoder
-	buf   bytes.Buffer // of enc
+	buf   []byte // of list
 	err   error
-}
-
-// encode returns the JSON of a value, which is good until the next call.
-func (p *pieces) encode(v any) []byte {
-	if p.err != nil {
-		return nil
-	}
-	p.buf.Reset()
-	p.err = p.enc.Encode(v)
-	return bytes.TrimSuffix(p.buf.Bytes(), []byte("\n"))
 }
 
 func (p *pieces) text(s string) {
@@ -149,7 +150,7 @@ func (p *pieces) write(b []byte) {
 }
 
 // list writes a list, n entries in a piece.
-func list[T any](p *pieces, all []T, n int) {
+func list[T any](p *pieces, all []T, n int, enc compact.Encoder[[]T]) {
 	if all == nil {
 		p.text("null")
 		return
@@ -158,8 +159,13 @@ func list[T any](p *pieces, all []T, n int) {
 	for part := range slices.Chunk(all, n) {
 		p.text(between)
 		between = ","
-		b := p.encode(part)
-		p.write(bytes.TrimSuffix(bytes.TrimPrefix(b, []byte("[")), []byte("]")))
+		if p.err != nil {
+			return
+		}
+		p.buf, p.err = enc.Append(p.buf[:0], &part)
+		if p.err == nil {
+			p.write(p.buf[1 : len(p.buf)-1]) // without its brackets
+		}
 	}
 	if len(all) == 0 {
 		p.text("[")

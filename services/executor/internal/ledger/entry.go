@@ -6,6 +6,9 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/order"
 )
 
+// usual is how many postings the fills of a slice make: one in each bucket of each asset.
+const usual = 8
+
 // Entry collects the postings of one event; equal places are summed. The zero value is ready. After an overflow it has no
 // postings and Postings tells.
 type Entry struct {
@@ -18,7 +21,16 @@ func (e *Entry) Postings() ([]order.Posting, error) {
 	if err := e.calc.Err(); err != nil {
 		return nil, err
 	}
-	var out []order.Posting
+	n := 0
+	for i := range e.postings {
+		if !e.postings[i].Amount.IsZero() {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	out := make([]order.Posting, 0, n)
 	for _, p := range e.postings {
 		if !p.Amount.IsZero() {
 			out = append(out, p)
@@ -33,6 +45,9 @@ func (e *Entry) add(asset string, bucket order.Bucket, amount decimal.Decimal, i
 			p.Amount = e.calc.Add(p.Amount, amount)
 			return
 		}
+	}
+	if e.postings == nil {
+		e.postings = make([]order.Posting, 0, usual)
 	}
 	e.postings = append(e.postings, order.Posting{Asset: asset, Bucket: bucket, Amount: amount, OrderID: id})
 }

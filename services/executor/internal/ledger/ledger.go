@@ -6,6 +6,7 @@
 package ledger
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -64,11 +65,12 @@ func (l *Ledger) After(postings []order.Posting) ([]order.Balance, error) {
 	if err != nil {
 		return nil, err
 	}
+	slices.SortFunc(next.assets, func(a, b assetChange) int { return cmp.Compare(a.name, b.name) })
 	out := make([]order.Balance, 0, len(next.assets))
-	for _, asset := range slices.Sorted(maps.Keys(next.assets)) {
-		b, err := balance(asset, next.assets[asset])
+	for i := range next.assets {
+		b, err := balance(next.assets[i].name, next.assets[i].funds)
 		if err != nil {
-			return nil, fmt.Errorf("total of %s: %w", asset, err)
+			return nil, fmt.Errorf("total of %s: %w", next.assets[i].name, err)
 		}
 		out = append(out, b)
 	}
@@ -87,69 +89,99 @@ func (l *Ledger) Apply(postings []order.Posting) error {
 	if l.Held == nil {
 		l.Held = map[order.ID]decimal.Decimal{}
 	}
-	maps.Copy(l.Assets, next.assets)
-	for id, amount := range next.held {
-		l.Held[id] = amount
-		if amount.IsZero() {
-			delete(l.Held, id)
+	for i := range next.assets {
+		l.Assets[next.assets[i].name] = next.assets[i].funds
+	}
+	for _, h := range next.held {
+		l.Held[h.id] = h.amount
+		if h.amount.IsZero() {
+			delete(l.Held, h.id)
 		}
 	}
 	return nil
 }
 
-// change is what postings make of the parts they touch.
+// change is what postings make of the parts they touch, each in the order of its first mention. They are few, so they are
+// looked up one after the other.
 type change struct {
-	assets map[string]Funds
-	held   map[order.ID]decimal.Decimal
+	assets []assetChange
+	held   []heldChange
+}
+
+type assetChange struct {
+	name  string
+	funds Funds
+	sum   decimal.Decimal // of the postings
+}
+
+type heldChange struct {
+	id     order.ID
+	amount decimal.Decimal
+}
+
+// asset returns what becomes of an asset.
+func (c *change) asset(l *Ledger, name string) *assetChange {
+	for i := range c.assets {
+		if c.assets[i].name == name {
+			return &c.assets[i]
+		}
+	}
+	c.assets = append(c.assets, assetChange{name: name, funds: l.Assets[name]})
+	return &c.assets[len(c.assets)-1]
+}
+
+// reservation returns what becomes of what an order holds.
+func (c *change) reservation(l *Ledger, id order.ID) *heldChange {
+	for i := range c.held {
+		if c.held[i].id == id {
+			return &c.held[i]
+		}
+	}
+	c.held = append(c.held, heldChange{id, l.Held[id]})
+	return &c.held[len(c.held)-1]
 }
 
 func (l *Ledger) next(postings []order.Posting) (change, error) {
-	c := change{assets: map[string]Funds{}, held: map[order.ID]decimal.Decimal{}}
-	sums := map[string]decimal.Decimal{}
+	c := change{assets: make([]assetChange, 0, 2), held: make([]heldChange, 0, 1)} // an order's pair, and the order
 	for i := range postings {
-		if err := l.post(&c, sums, &postings[i]); err != nil {
+		if err := l.post(&c, &postings[i]); err != nil {
 			return change{}, err
 		}
 	}
-	for _, p := range postings {
-		f := c.assets[p.Asset]
+	for i := range postings {
+		p := &postings[i]
+		a := c.asset(l, p.Asset)
 		switch {
-		case !sums[p.Asset].IsZero():
-			return change{}, fmt.Errorf("%s by %s: %w", p.Asset, sums[p.Asset], ErrUnbalanced)
-		case f.Available.Sign() < 0:
-			return change{}, fmt.Errorf("available %s: %s: %w", p.Asset, f.Available, ErrNegative)
-		case c.held[p.OrderID].Sign() < 0:
-			return change{}, fmt.Errorf("reservation of order %s: %s: %w", p.OrderID, c.held[p.OrderID], ErrNegative)
+		case !a.sum.IsZero():
+			return change{}, fmt.Errorf("%s by %s: %w", p.Asset, a.sum, ErrUnbalanced)
+		case a.funds.Available.Sign() < 0:
+			return change{}, fmt.Errorf("available %s: %s: %w", p.Asset, a.funds.Available, ErrNegative)
+		case p.Bucket != order.Reserved:
+		case c.reservation(l, p.OrderID).amount.Sign() < 0:
+			return change{}, fmt.Errorf("reservation of order %s: %s: %w", p.OrderID, c.reservation(l, p.OrderID).amount, ErrNegative)
 		}
 	}
 	return c, nil
 }
 
-func (l *Ledger) post(c *change, sums map[string]decimal.Decimal, p *order.Posting) error {
-	f, ok := c.assets[p.Asset]
-	if !ok {
-		f = l.Assets[p.Asset]
-	}
+func (l *Ledger) post(c *change, p *order.Posting) error {
+	a := c.asset(l, p.Asset)
 	var calc decimal.Calc
-	sums[p.Asset] = calc.Add(sums[p.Asset], p.Amount)
+	a.sum = calc.Add(a.sum, p.Amount)
 	switch p.Bucket {
 	case order.Available:
-		f.Available = calc.Add(f.Available, p.Amount)
+		a.funds.Available = calc.Add(a.funds.Available, p.Amount)
 	case order.Reserved:
 		if p.OrderID == "" {
 			return fmt.Errorf("a reservation without an order: %w", ErrBucket)
 		}
-		held, ok := c.held[p.OrderID]
-		if !ok {
-			held = l.Held[p.OrderID]
-		}
-		c.held[p.OrderID] = calc.Add(held, p.Amount)
-		f.Reserved = calc.Add(f.Reserved, p.Amount)
+		h := c.reservation(l, p.OrderID)
+		h.amount = calc.Add(h.amount, p.Amount)
+		a.funds.Reserved = calc.Add(a.funds.Reserved, p.Amount)
 	case order.Fees, order.Traded, order.Funding: // outside the account
 	default:
 		return fmt.Errorf("bucket %.20q: %w", string(p.Bucket), ErrBucket)
 	}
-	c.assets[p.Asset] = f
 	if err := calc.Err(); err != nil {
 		return fmt.Errorf("post %s of %s: %w", p.Amount, p.Asset, err)
 	}

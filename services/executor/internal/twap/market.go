@@ -28,6 +28,7 @@ type Market struct {
 	queues      map[order.ID]place       // of resting orders
 	met         map[order.AccountID]bool // whose resting orders something has met
 	prune       int                      // how many followers there may be before those whose time is over are looked for
+	cursors     []cursor                 // of the newest walker, which the next one takes over
 }
 
 // source is one exchange's book of one symbol.

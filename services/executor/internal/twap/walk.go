@@ -41,11 +41,11 @@ type take struct {
 	steps, remembered int64
 }
 
-// walker returns a walker over the usable ones of an order's books.
+// walker returns a walker over the usable ones of an order's books. The one before it is of no use any more.
 func (w *Work) walker(at time.Time, m *Market, memory recall) *walker {
 	k := &walker{
 		symbol: w.Order.Symbol, side: w.Order.Side, byPrice: w.Order.Params.Routing == order.RoutePrice,
-		visible: w.Order.Profile.VisibleShare, recall: memory, cursors: make([]cursor, 0, len(w.Instruments)),
+		visible: w.Order.Profile.VisibleShare, recall: memory, cursors: m.cursors[:0],
 	}
 	for i := range w.Instruments {
 		in := &w.Instruments[i]
@@ -59,6 +59,7 @@ func (w *Work) walker(at time.Time, m *Market, memory recall) *walker {
 			levels: src.book.Far(k.side), born: src.bornFar(k.side),
 		})
 	}
+	m.cursors = k.cursors
 	return k
 }
 
