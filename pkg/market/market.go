@@ -5,6 +5,7 @@
 package market
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -120,12 +121,36 @@ func (l Level) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (l *Level) UnmarshalJSON(b []byte) error {
+	if l.read(b) {
+		return nil
+	}
 	var pair [2]decimal.Decimal
 	if err := json.Unmarshal(b, &pair); err != nil {
 		return err
 	}
 	l.Price, l.Quantity = pair[0], pair[1]
 	return nil
+}
+
+// read reads a level as MarshalJSON writes it: a book has a hundred of them. It reports whether it is one; else it does
+// nothing.
+func (l *Level) read(b []byte) bool {
+	b, begins := bytes.CutPrefix(b, []byte(`["`))
+	price, b, between := bytes.Cut(b, []byte(`","`))
+	quantity, ends := bytes.CutSuffix(b, []byte(`"]`))
+	if !begins || !between || !ends {
+		return false
+	}
+	p, err := decimal.ParseBytes(price)
+	if err != nil {
+		return false
+	}
+	q, err := decimal.ParseBytes(quantity)
+	if err != nil {
+		return false
+	}
+	l.Price, l.Quantity = p, q
+	return true
 }
 
 // State says what a book may be used for.

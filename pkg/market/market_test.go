@@ -64,3 +64,29 @@ func TestMergeKeepsEveryExchangesPart(t *testing.T) {
 		t.Errorf("the level both show = %+v, %v", m.Bids, err)
 	}
 }
+
+func TestALevelIsReadLikeAPairOfNumbers(t *testing.T) {
+	for _, text := range []string{
+		`["60000.5","0.25"]`, `[ "60000.5", "0.25" ]`, `["60000.50","1e-3"]`, `[60000.5,0.25]`, `["1","2","3"]`, `["1"]`, `[]`, `null`,
+		`["1","x"]`, `["x","1"]`, `["","1"]`, `["1",2]`, `{"a":"1"}`, `"1"`, `["1","2"]]`, `["1\u0030","2"]`, `["-1","2"]`,
+	} {
+		var want [2]decimal.Decimal
+		wantErr := json.Unmarshal([]byte(text), &want)
+		var got market.Level
+		err := json.Unmarshal([]byte(text), &got)
+		if (err == nil) != (wantErr == nil) || err == nil && got != (market.Level{Price: want[0], Quantity: want[1]}) {
+			t.Errorf("%s is read as %+v (%v), want %v (%v)", text, got, err, want, wantErr)
+		}
+	}
+}
+
+func BenchmarkReadLevel(b *testing.B) {
+	text := []byte(`["60000.5","0.25"]`)
+	b.ReportAllocs()
+	for b.Loop() {
+		var l market.Level
+		if err := l.UnmarshalJSON(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -31,15 +30,17 @@ func (l *loop) commit(ctx context.Context, id order.AccountID, a *owned, decide 
 		if !ok {
 			return nil
 		}
-		body, err := l.encode(&e)
+		body, err := order.AppendEvent(l.buf[:0], &e)
 		if err != nil {
 			return fmt.Errorf("encode event %s of account %s: %w", e.ID, id, err)
 		}
+		l.buf = body
 		seq, origin, err := l.store(ctx, id, a, &e, body)
 		if err == nil {
 			l.applied(id, a, &e, bus.Stored{Seq: seq, Account: id, Data: body, Origin: origin})
 			return nil
 		}
+		l.buf = nil // who was to store it may still hold it
 		if err := l.catchUp(ctx, id, a); err != nil {
 			l.log.Warn("account not read", "account", id, "error", err)
 		}
@@ -49,16 +50,6 @@ func (l *loop) commit(ctx context.Context, id order.AccountID, a *owned, decide 
 		l.takeMarket(l.now())
 	}
 	return nil
-}
-
-// encode returns the bytes of an event, with nothing to spare.
-func (l *loop) encode(e *order.Event) ([]byte, error) {
-	b, err := order.AppendEvent(l.buf[:0], e)
-	if err != nil {
-		return nil, err
-	}
-	l.buf = b
-	return bytes.Clone(b), nil
 }
 
 // store appends an event, as a span below what led to it: the command that it answers, or else the order's placement.

@@ -172,7 +172,13 @@ func (c *crowd) catchUp() {
 // behind is how long the first order that is due has waited for the loop.
 func (c *crowd) behind() time.Duration {
 	q := question{answer: make(chan answer, 1), ask: func(l *loop, at time.Time) (any, error) {
-		return at.Sub(l.timers[0].at), nil
+		first := at
+		for _, a := range l.accounts {
+			if due, ok := a.state.Wake(); ok && due.Before(first) {
+				first = due
+			}
+		}
+		return at.Sub(first), nil
 	}}
 	c.questions <- q
 	return (<-q.answer).value.(time.Duration)

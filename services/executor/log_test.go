@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,7 +38,7 @@ func (m *memoryLog) AppendEvent(ctx context.Context, a order.AccountID, id strin
 		return 0, bus.ErrOutcomeUnknown
 	}
 	seq := uint64(len(m.stored) + 1)
-	m.stored = append(m.stored, bus.Stored{Seq: seq, Account: a, Data: body, At: time.Now(), Origin: tracing.OriginOf(ctx)})
+	m.stored = append(m.stored, bus.Stored{Seq: seq, Account: a, Data: bytes.Clone(body), At: time.Now(), Origin: tracing.OriginOf(ctx)})
 	if lost {
 		return 0, errors.Join(bus.ErrOutcomeUnknown, errNetwork)
 	}
@@ -61,7 +62,7 @@ func (m *memoryLog) AppendEvents(_ context.Context, events []bus.Append) ([]uint
 	var sequences []uint64
 	for _, e := range events {
 		sequences = append(sequences, uint64(len(m.stored)+1))
-		m.stored = append(m.stored, bus.Stored{Seq: uint64(len(m.stored) + 1), Account: e.Account, Data: e.Body, At: time.Now(), Origin: e.Origin})
+		m.stored = append(m.stored, bus.Stored{Seq: uint64(len(m.stored) + 1), Account: e.Account, Data: bytes.Clone(e.Body), At: time.Now(), Origin: e.Origin})
 	}
 	m.batches++
 	if lost {

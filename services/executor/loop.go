@@ -20,7 +20,8 @@ import (
 	"github.com/hourglass-trading/hourglass/services/executor/internal/twap"
 )
 
-// eventLog is what the loop needs of the bus: the truth about the accounts. See bus.Conn for the promises.
+// eventLog is what the loop needs of the bus: the truth about the accounts. See bus.Conn for the promises. The body of an
+// event is not touched again after an append that succeeded: the loop writes the next one there.
 type eventLog interface {
 	AppendEvent(ctx context.Context, a order.AccountID, id string, body []byte, last uint64) (uint64, error)
 	AppendEvents(ctx context.Context, events []bus.Append) ([]uint64, error)
@@ -69,7 +70,7 @@ type loop struct {
 	timers   timers
 	hot      []order.AccountID // that had an event, or met the market, since they were looked at
 	decided  decided
-	buf      []byte // of encode
+	buf      []byte // where events are encoded
 	wishes   *wishes
 	listed   map[market.Exchange]bool
 	settled  bool

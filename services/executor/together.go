@@ -33,7 +33,7 @@ type decided struct {
 
 // batch decides an event of each account and stores them at once. After a refusal or an unknown outcome each account goes on
 // singly: the commit of each finds out what is stored.
-func (l *loop) batch(ctx context.Context, ids []order.AccountID) error {
+func (l *loop) batch(ctx context.Context, ids []order.AccountID) (err error) {
 	events, busy := l.decided.events[:0], l.decided.accounts[:0]
 	defer func() {
 		clear(events) // what they point to is not kept
@@ -58,17 +58,19 @@ func (l *loop) batch(ctx context.Context, ids []order.AccountID) error {
 		return l.alone(ctx, busy[0], &events[0])
 	}
 	appends := make([]bus.Append, len(events))
+	l.buf = l.buf[:0]
 	for i := range events {
 		e, id := &events[i], busy[i]
-		body, err := l.encode(e)
-		if err != nil {
+		begins := len(l.buf)
+		if l.buf, err = order.AppendEvent(l.buf, e); err != nil {
 			return fmt.Errorf("encode event %s of account %s: %w", e.ID, id, err)
 		}
-		appends[i] = bus.Append{Account: id, ID: e.ID, Body: body, Last: l.accounts[id].seq}
+		appends[i] = bus.Append{Account: id, ID: e.ID, Body: l.buf[begins:len(l.buf):len(l.buf)], Last: l.accounts[id].seq}
 	}
 	sequences, err := l.storeAll(ctx, appends, events)
 	if err != nil {
 		l.meters.batchRefusals.Add(1)
+		l.buf = nil // who was to store them may still hold them
 		l.log.Warn("events not stored together, deciding each anew", "events", len(appends), "error", err)
 		return l.singly(ctx, busy)
 	}

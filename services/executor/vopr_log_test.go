@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func (l *voprLog) put(events []bus.Append) bool {
 	}
 	for _, e := range events {
 		seq := uint64(len(l.stored) + 1)
-		l.stored = append(l.stored, bus.Stored{Seq: seq, Account: e.Account, Data: e.Body, Origin: e.Origin})
+		l.stored = append(l.stored, bus.Stored{Seq: seq, Account: e.Account, Data: bytes.Clone(e.Body), Origin: e.Origin})
 		l.last[e.Account] = seq
 	}
 	return true
