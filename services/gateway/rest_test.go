@@ -34,6 +34,7 @@ func TestMarketLooks(t *testing.T) {
 		"candles by the exchange's name":   {"/v1/klines/binance/BTCUSDT?interval=5m&start=&end=", 200, `"symbol":"BTC-USDT","native":"BTCUSDT"`},
 		"candles of a length not served":   {"/klines/binance/BTC-USDT?interval=7m", 400, `"intervals":["1s"`},
 		"an interval that is none":         {"/klines/binance/BTC-USDT?interval=0m", 400, `"field":"interval"`},
+		"and the list comes with it":       {"/klines/binance/BTC-USDT?interval=week", 400, `"intervals":["1s","10s"`},
 		"candles that the exchange lacks":  {"/klines/kraken/BTC-USDT", 400, `"code":"unknown_interval"`},
 		"candles of all":                   {"/klines/all/BTC-USDT", 400, `name it`},
 		"too many candles":                 {"/klines/binance/BTC-USDT?limit=1001", 400, `"field":"limit"`},

@@ -70,6 +70,7 @@ func nearLimiter(r rate.Limit, burst, factor int) *limiter {
 type allowance struct {
 	limit, left int
 	wait        time.Duration // 0: the request was counted; else none was left
+	whole       time.Duration // until all of the limit is there again
 }
 
 // take takes a token of key's bucket.
@@ -89,12 +90,17 @@ func (l *limiter) take(key string, now time.Time) allowance {
 		l.buckets[key] = b
 	}
 	if b.AllowN(now, 1) {
-		return allowance{limit: b.Burst(), left: int(b.TokensAt(now))}
+		return allowance{limit: b.Burst(), left: int(b.TokensAt(now)), whole: untilWhole(b, now)}
 	}
 	r := b.ReserveN(now, 1)
 	wait := r.DelayFrom(now)
 	r.CancelAt(now)
-	return allowance{limit: b.Burst(), wait: max(wait, time.Millisecond)}
+	return allowance{limit: b.Burst(), wait: max(wait, time.Millisecond), whole: untilWhole(b, now)}
+}
+
+func untilWhole(b *rate.Limiter, now time.Time) time.Duration {
+	missing := float64(b.Burst()) - b.TokensAt(now)
+	return time.Duration(missing / float64(b.Limit()) * float64(time.Second))
 }
 
 func (l *limiter) prune(now time.Time) {
@@ -142,7 +148,7 @@ func (s *server) limitAccount(ctx echo.Context, op *operation, account string) e
 func (a allowance) tell(h http.Header) {
 	h.Set("RateLimit-Limit", strconv.Itoa(a.limit))
 	h.Set("RateLimit-Remaining", strconv.Itoa(a.left))
-	h.Set("RateLimit-Reset", strconv.Itoa(seconds(a.wait)))
+	h.Set("RateLimit-Reset", strconv.Itoa(seconds(a.whole)))
 }
 
 func tooMany(code, detail string, wait time.Duration) *problem {

@@ -12,7 +12,7 @@ func TestABucketIsRefilled(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	l := newLimiter(2, 4)
 	for want := 3; want >= 0; want-- {
-		if a := l.take("a", now); a != (allowance{limit: 4, left: want}) {
+		if a := l.take("a", now); a != (allowance{limit: 4, left: want, whole: time.Duration(4-want) * 500 * time.Millisecond}) {
 			t.Errorf("%+v; want %d left", a, want)
 		}
 	}
@@ -24,6 +24,12 @@ func TestABucketIsRefilled(t *testing.T) {
 		if a := l.take(is.key, now.Add(is.after)); a.wait != is.want {
 			t.Errorf("%s: wait %v", name, a.wait)
 		}
+	}
+	for range 4 {
+		l.take("c", now)
+	}
+	if a := l.take("c", now); a != (allowance{limit: 4, wait: 500 * time.Millisecond, whole: 2 * time.Second}) {
+		t.Errorf("empty: %+v", a)
 	}
 }
 

@@ -179,10 +179,17 @@ func served(text string) (bus.Interval, error) {
 		return interval, nil
 	}
 	p := badRequest("unknown_interval", "candles of this length are not served")
-	for _, i := range bus.Intervals {
-		p.Intervals = append(p.Intervals, i.String())
-	}
+	p.Intervals = intervals()
 	return bus.Interval{}, p
+}
+
+// intervals are those that are served.
+func intervals() []string {
+	names := make([]string, len(bus.Intervals))
+	for i, interval := range bus.Intervals {
+		names[i] = interval.String()
+	}
+	return names
 }
 
 // when reads a time of a query: RFC 3339, or milliseconds since 1970; nothing is the zero time.

@@ -38,6 +38,9 @@ func (o *operation) validate(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 			p := badRequest("invalid_parameter", "a parameter is not valid")
 			p.Errors = faults
+			if slices.ContainsFunc(faults, func(f order.FieldError) bool { return f.Field == "interval" }) {
+				p.Intervals = intervals()
+			}
 			return p
 		}
 		if o.body != nil {

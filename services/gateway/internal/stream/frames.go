@@ -17,6 +17,20 @@ func encode(v any) []byte {
 	return b
 }
 
+// stamp is a time as the frames tell it: in UTC with all its digits, and six of them also where they are zero.
+type stamp time.Time
+
+const stampLayout = "2006-01-02T15:04:05.000000Z07:00"
+
+// MarshalText implements encoding.TextMarshaler.
+func (s stamp) MarshalText() ([]byte, error) {
+	layout := stampLayout
+	if time.Time(s).Nanosecond()%1_000 != 0 {
+		layout = time.RFC3339Nano
+	}
+	return time.Time(s).UTC().AppendFormat(nil, layout), nil
+}
+
 type limits struct {
 	Subscriptions   int `json:"subscriptions"`
 	FrameBytes      int `json:"frame_bytes"`
@@ -28,17 +42,17 @@ type limits struct {
 
 func helloFrame(cfg Config, authenticated bool, now time.Time) []byte {
 	return encode(struct {
-		Type             string    `json:"type"`
-		Status           string    `json:"status"`
-		Authenticated    bool      `json:"authenticated"`
-		Market           string    `json:"market"`
-		Version          string    `json:"version"`
-		HeartbeatSeconds int       `json:"heartbeat_seconds"`
-		Limits           limits    `json:"limits"`
-		TS               time.Time `json:"ts"`
+		Type             string `json:"type"`
+		Status           string `json:"status"`
+		Authenticated    bool   `json:"authenticated"`
+		Market           string `json:"market"`
+		Version          string `json:"version"`
+		HeartbeatSeconds int    `json:"heartbeat_seconds"`
+		Limits           limits `json:"limits"`
+		TS               stamp  `json:"ts"`
 	}{
 		"hello", "ok", authenticated, cfg.Market, cfg.Version, int(heartbeat / time.Second),
-		limits{cfg.Limits.Subscriptions, maxFrame, cfg.Limits.FramesPerSecond, maxDepth, minIntervalMS, maxIntervalMS}, now.UTC(),
+		limits{cfg.Limits.Subscriptions, maxFrame, cfg.Limits.FramesPerSecond, maxDepth, minIntervalMS, maxIntervalMS}, stamp(now),
 	})
 }
 
@@ -57,8 +71,8 @@ func ackFrame(id json.RawMessage, action string, sub *subscription) []byte {
 		HalfLife   int             `json:"half_life,omitempty"`
 		TokenID    string          `json:"token_id,omitempty"`
 		FromSeq    uint64          `json:"from_seq,omitempty"`
-		TS         time.Time       `json:"ts"`
-	}{Type: "ack", ID: id, Action: action, TS: time.Now().UTC()}
+		TS         stamp           `json:"ts"`
+	}{Type: "ack", ID: id, Action: action, TS: stamp(time.Now())}
 	if sub != nil {
 		k := sub.key
 		f.Stream, f.Symbol, f.Exchange, f.Interval, f.TokenID = k.stream, string(k.symbol), string(k.exchange), k.interval, k.tokenID
@@ -75,8 +89,8 @@ func pongFrame(id json.RawMessage) []byte {
 	return encode(struct {
 		Type string          `json:"type"`
 		ID   json.RawMessage `json:"id,omitempty"`
-		TS   time.Time       `json:"ts"`
-	}{"pong", id, time.Now().UTC()})
+		TS   stamp           `json:"ts"`
+	}{"pong", id, stamp(time.Now())})
 }
 
 func errorFrame(id json.RawMessage, code, detail string, matches ...string) []byte {
@@ -86,24 +100,24 @@ func errorFrame(id json.RawMessage, code, detail string, matches ...string) []by
 		Code         string          `json:"code"`
 		Detail       string          `json:"detail"`
 		CloseMatches []string        `json:"close_matches,omitempty"`
-		TS           time.Time       `json:"ts"`
-	}{"error", id, code, detail, matches, time.Now().UTC()})
+		TS           stamp           `json:"ts"`
+	}{"error", id, code, detail, matches, stamp(time.Now())})
 }
 
 func warningFrame(code, detail string, now time.Time) []byte {
 	return encode(struct {
-		Type   string    `json:"type"`
-		Code   string    `json:"code"`
-		Detail string    `json:"detail"`
-		TS     time.Time `json:"ts"`
-	}{"warning", code, detail, now.UTC()})
+		Type   string `json:"type"`
+		Code   string `json:"code"`
+		Detail string `json:"detail"`
+		TS     stamp  `json:"ts"`
+	}{"warning", code, detail, stamp(now)})
 }
 
 func shutdownFrame(now time.Time) []byte {
 	return encode(struct {
-		Type string    `json:"type"`
-		TS   time.Time `json:"ts"`
-	}{"shutdown", now.UTC()})
+		Type string `json:"type"`
+		TS   stamp  `json:"ts"`
+	}{"shutdown", stamp(now)})
 }
 
 // eventFrame is an account event as its owner gets it: the parts that concern the owner, as they are stored.
@@ -129,13 +143,13 @@ func eventFrame(data []byte) (frame []byte, e eventHead, err error) {
 		return nil, e, err
 	}
 	f.Type, f.Stream, f.Seq = streamOrders, streamOrders, stored.Version
-	f.eventHead = eventHead{TS: stored.At, Event: stored.Type, OrderID: stored.OrderID, TokenID: stored.TokenID}
+	f.eventHead = eventHead{TS: stamp(stored.At), Event: stored.Type, OrderID: stored.OrderID, TokenID: stored.TokenID}
 	frame, err = json.Marshal(f)
 	return frame, f.eventHead, err
 }
 
 type eventHead struct {
-	TS      time.Time       `json:"ts"`
+	TS      stamp           `json:"ts"`
 	Event   order.EventType `json:"event"`
 	OrderID order.ID        `json:"order_id,omitempty"`
 	TokenID string          `json:"token_id,omitempty"`
@@ -170,7 +184,7 @@ func join(dst, head []byte, seq uint64, now time.Time, body []byte) []byte {
 	dst = append(dst, head...)
 	dst = strconv.AppendUint(dst, seq, 10)
 	dst = append(dst, `,"ts":"`...)
-	dst = now.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000Z07:00")
+	dst = now.UTC().AppendFormat(dst, stampLayout)
 	dst = append(dst, `",`...)
 	return append(dst, body[1:]...)
 }
