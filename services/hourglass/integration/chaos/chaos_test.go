@@ -16,8 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Shopify/toxiproxy/v2"
-
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/failpoint"
 	"github.com/hourglass-trading/hourglass/services/hourglass/internal/audit"
@@ -27,8 +25,11 @@ import (
 const (
 	traders      = 12
 	orderSeconds = 20
+	orderSlices  = 200
 	orderEvery   = 2 * time.Second // so ten orders of each trader run at a time
 	zombieFor    = 2500 * time.Millisecond
+	mishap       = "mishap"
+	healWithin   = 5 * time.Second
 	restWithin   = 2 * time.Minute // for the orders that run at the end, on a busy machine
 )
 
@@ -83,7 +84,7 @@ func nextFailpoint(service string) string {
 }
 
 // counts are the mishaps of a run.
-type counts struct{ kills, zombies, nats, cuts, delays atomic.Int64 }
+type counts struct{ kills, zombies, nats, cuts, delays, faults atomic.Int64 }
 
 // TestNothingIsLostOrDoubledWhateverDies runs for HOURGLASS_CHAOS_MINUTES; it is skipped without.
 func TestNothingIsLostOrDoubledWhateverDies(t *testing.T) {
@@ -99,13 +100,13 @@ func TestNothingIsLostOrDoubledWhateverDies(t *testing.T) {
 	for i := range traders {
 		c := &trader{name: fmt.Sprint("trader", i), at: p.gateways, told: map[string]bool{}}
 		all = append(all, c)
-		running.Go(func() { c.trade(ctx, orderEvery, orderSeconds) })
+		running.Go(func() { c.trade(ctx, orderSlices) })
 	}
 	var n counts
 	mischief.Store(true)
 	for i, r := range p.procs {
 		running.Go(func() { torment(ctx, r, &n) })
-		running.Go(func() { cut(ctx, p.proxies[i], &n) })
+		running.Go(func() { cut(ctx, p.ways[i], r, &n) })
 	}
 	running.Go(func() { killNATS(ctx, p.nats, &n) })
 	running.Wait()
@@ -156,6 +157,9 @@ func (p *plant) check(all []*trader, n *counts, deaths int64) {
 		deaths, n.zombies.Load(), n.nats.Load(), n.cuts.Load(), n.delays.Load(), n.kills.Load())
 	p.t.Logf("%d orders acknowledged, %d there; %d events, %d slices (%d missed), %d fills; lateness p50 %s p99 %s max %s",
 		orders, len(c.accepted), r.Events, c.decided, c.missed, len(c.fills), c.late(500), c.late(990), c.late(1000))
+	if n.faults.Load() > 0 {
+		p.t.Errorf("%d ways to NATS could not be mended", n.faults.Load())
+	}
 	if len(c.accepted) == 0 || deaths == 0 {
 		p.t.Error("nothing was tried: no order or no death")
 	}
@@ -193,21 +197,25 @@ func killNATS(ctx context.Context, r *proc, n *counts) {
 	}
 }
 
-// cut takes the way to NATS away or makes it slow, for a second or two.
-func cut(ctx context.Context, proxy *toxiproxy.Proxy, n *counts) {
+// cut takes a process's way to NATS away or makes it slow, for a second or two.
+func cut(ctx context.Context, w *way, r *proc, n *counts) {
 	for pause(ctx, randomly(3*time.Second, 12*time.Second)) == nil {
-		toxic := `{"name": "mishap", "type": "latency", "attributes": {"latency": 200, "jitter": 150}}`
+		toxic := `{"name": "` + mishap + `", "type": "latency", "attributes": {"latency": 200, "jitter": 150}}`
 		if rand.IntN(2) == 0 {
-			toxic = `{"name": "mishap", "type": "timeout", "attributes": {"timeout": 0}}` // nothing gets through
+			toxic = `{"name": "` + mishap + `", "type": "timeout", "attributes": {"timeout": 0}}` // nothing gets through
 			n.cuts.Add(1)
 		} else {
 			n.delays.Add(1)
 		}
-		if _, err := proxy.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
+		if _, err := w.now().Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
 			continue
 		}
 		_ = pause(ctx, randomly(500*time.Millisecond, 2500*time.Millisecond))
-		_ = proxy.Toxics.RemoveToxic(context.Background(), "mishap")
+		if moved, err := w.heal(); err != nil {
+			n.faults.Add(1)
+		} else if moved {
+			r.signal(syscall.SIGKILL) // it is told the new way when it starts again
+		}
 	}
 }
 

@@ -72,8 +72,8 @@ func (c *trader) enter(ctx context.Context) {
 	}
 }
 
-// trade places an order every now and then until ctx ends, each at both gateways at once and again until it is known.
-func (c *trader) trade(ctx context.Context, every time.Duration, seconds int) {
+// trade places an order of so many slices every now and then until ctx ends, each at both gateways at once and again until it is known.
+func (c *trader) trade(ctx context.Context, slices int) {
 	c.enter(ctx)
 	for n := 0; ctx.Err() == nil; n++ {
 		if c.stale.Swap(false) {
@@ -82,15 +82,15 @@ func (c *trader) trade(ctx context.Context, every time.Duration, seconds int) {
 		c.asked++
 		token := fmt.Sprint(c.name, "-", n)
 		order := map[string]any{
-			"token_id": token, "symbol": []string{"BTC-USDT", "ETH-USDT"}[n%2], "side": []string{"buy", "sell"}[n/2%2],
-			"quantity": "0.1", "duration_seconds": seconds, "slices": 2 * seconds,
+			"token_id": token, "symbol": []string{"BTC-USDT", "ETH-USDT"}[n%2], "quantity": []string{"0.2", "2"}[n%2],
+			"side": []string{"buy", "sell"}[n/2%2], "duration_seconds": orderSeconds, "slices": slices,
 		}
 		var both sync.WaitGroup
 		for _, at := range c.at {
 			both.Go(func() { c.place(ctx, at, token, order) })
 		}
 		both.Wait()
-		pause(ctx, every)
+		pause(ctx, orderEvery)
 	}
 }
 

@@ -28,7 +28,44 @@ type plant struct {
 	nats     *proc
 	gateways []string // base addresses
 	procs    []*proc  // executors, then gateways
-	proxies  []*toxiproxy.Proxy
+	ways     []*way   // of theirs to NATS
+}
+
+// way is a service's way to NATS, which can be cut.
+type way struct {
+	renew func() (*toxiproxy.Proxy, error)
+
+	mu    sync.Mutex // guards proxy
+	proxy *toxiproxy.Proxy
+}
+
+func (w *way) now() *toxiproxy.Proxy {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.proxy
+}
+
+// heal takes the mishap away. It reports whether the way is another now, which happens where the proxy does not let go of a
+// mishap: what is on its way to a connection that has ended holds it up for seconds each.
+func (w *way) heal() (moved bool, err error) {
+	proxy := w.now()
+	healed := make(chan struct{})
+	go func() {
+		_ = proxy.Toxics.RemoveToxic(context.Background(), mishap)
+		close(healed)
+	}()
+	select {
+	case <-healed:
+		return false, nil
+	case <-time.After(healWithin):
+	}
+	if proxy, err = w.renew(); err != nil {
+		return false, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.proxy = proxy
+	return true, nil
 }
 
 // proc is a process that is started again whenever it ends, until the plant is stopped.
@@ -67,32 +104,39 @@ func newPlant(t testing.TB) *plant {
 	}
 	p.nats = p.run("nats", func() *exec.Cmd { return natsCommand(p.natsAddr, filepath.Join(p.dir, "nats"), "always") })
 	sim, keys := freeAddr(t), filepath.Join(p.dir, "keys")
-	p.service("simulator", "HOURGLASS_LISTEN="+sim, "HOURGLASS_SIM_EXCHANGES=binance")
-	p.service("collector", "HOURGLASS_NATS=nats://"+p.natsAddr, "HOURGLASS_SIMULATOR=http://"+sim, "HOURGLASS_SYMBOLS=BTC-USDT,ETH-USDT")
+	direct := func() string { return p.natsAddr }
+	p.service("simulator", direct, "HOURGLASS_LISTEN="+sim, "HOURGLASS_SIM_EXCHANGES=binance")
+	p.service("collector", direct, "HOURGLASS_SIMULATOR=http://"+sim, "HOURGLASS_SYMBOLS=BTC-USDT,ETH-USDT")
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
 	for i, name := range []string{"executor", "executor", "gateway", "gateway"} {
-		proxy := toxiproxy.NewProxy(server, fmt.Sprint(name, i), "127.0.0.1:0", p.natsAddr)
-		if err := proxy.Start(); err != nil {
+		w := &way{renew: func() (*toxiproxy.Proxy, error) {
+			proxy := toxiproxy.NewProxy(server, fmt.Sprint(name, i), "127.0.0.1:0", p.natsAddr)
+			return proxy, proxy.Start()
+		}}
+		var err error
+		if w.proxy, err = w.renew(); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(proxy.Stop)
-		p.proxies = append(p.proxies, proxy)
-		env := []string{"HOURGLASS_NATS=nats://" + proxy.Listen}
+		t.Cleanup(func() { w.now().Stop() })
+		p.ways = append(p.ways, w)
+		var env []string
 		if name == "gateway" {
 			listen := freeAddr(t)
 			p.gateways = append(p.gateways, "http://"+listen)
-			env = append(env, "HOURGLASS_LISTEN="+listen, "HOURGLASS_KEY_DIR="+keys, "HOURGLASS_RATE_LIMITS=off")
+			env = []string{"HOURGLASS_LISTEN=" + listen, "HOURGLASS_KEY_DIR=" + keys, "HOURGLASS_RATE_LIMITS=off"}
 		}
-		p.procs = append(p.procs, p.service(name, env...))
+		p.procs = append(p.procs, p.service(name, func() string { return w.now().Listen }, env...))
 	}
 	return p
 }
 
-func (p *plant) service(name string, env ...string) *proc {
+// service runs a service, which is told at each start where NATS is.
+func (p *plant) service(name string, nats func() string, env ...string) *proc {
 	return p.run(name, func() *exec.Cmd {
 		cmd := exec.CommandContext(context.Background(), filepath.Join(p.bin, name))
 		cmd.Env = append(os.Environ(), "HOURGLASS_MARKET=sim", "HOURGLASS_EXCHANGES=binance", "HOURGLASS_HEALTH_LISTEN=127.0.0.1:0",
 			"HOURGLASS_LOG_LEVEL=warn")
+		cmd.Env = append(cmd.Env, "HOURGLASS_NATS=nats://"+nats())
 		cmd.Env = append(cmd.Env, env...)
 		if name == "executor" || name == "gateway" {
 			cmd.Env = append(cmd.Env, "HOURGLASS_FAILPOINT="+nextFailpoint(name))
