@@ -76,6 +76,7 @@ func (s *State) accept(e *order.Event) error {
 	if s.byID[w.Order.ID] != nil || w.Order.ID != e.OrderID {
 		return fmt.Errorf("event %s: order %s a second time: %w", e.ID, w.Order.ID, ErrEvent)
 	}
+	s.share(w)
 	s.Works = append(s.Works, w)
 	s.byID[w.Order.ID] = w
 	return s.settle(w)

@@ -61,7 +61,8 @@ type State struct {
 	moved   map[order.ID]*twap.Work // whose place at rest has changed since the last Match, which tells the market
 	rejoin  bool                    // after a restart the orders have yet to follow their benchmarks
 
-	freezing *freeze // nil if the account is not being frozen
+	freezing *freeze              // nil if the account is not being frozen
+	alike    map[route]*twap.Work // the newest order of some routes, see share
 }
 
 // Folded is a command that has its event.
@@ -110,6 +111,7 @@ func RestoreBy(unmarshal func(data []byte, into any) error, snapshot []byte, cfg
 			return nil, fmt.Errorf("restore account %s: %w", s.ID, err)
 		}
 		s.byID[w.Order.ID] = w
+		s.share(w)
 		if w.Order.Resting != nil {
 			s.rest(w, false)
 		}

@@ -23,7 +23,8 @@ const (
 type Memory struct {
 	Taken []Taken `json:"taken"`
 
-	byLevel map[level][]Taken // the same, for the look at a level; nil until it is needed
+	byLevel map[level][]int // the same, for the look at a level, by their numbers; nil until it is needed
+	first   int             // the number of the first; they are numbered through, those that are gone too
 }
 
 // level names a level of a book, by the side of those who take from it.
@@ -88,7 +89,7 @@ func (m *Memory) Remember(w *Work, fills []order.Fill) {
 		}
 		m.index()
 		m.Taken = append(m.Taken, t)
-		m.byLevel[t.level()] = append(m.byLevel[t.level()], t)
+		m.byLevel[t.level()] = append(m.byLevel[t.level()], m.first+len(m.Taken)-1)
 	}
 }
 
@@ -97,7 +98,7 @@ func (m *Memory) Forget(at time.Time) {
 	for len(m.Taken) > 0 && m.Taken[0].left(at) == 0 {
 		m.index()
 		key := m.Taken[0].level()
-		m.Taken = m.Taken[1:]
+		m.Taken, m.first = m.Taken[1:], m.first+1
 		if rest := m.byLevel[key][1:]; len(rest) > 0 {
 			m.byLevel[key] = rest
 		} else {
@@ -111,10 +112,10 @@ func (m *Memory) index() {
 	if m.byLevel != nil {
 		return
 	}
-	m.byLevel = map[level][]Taken{}
+	m.byLevel = map[level][]int{}
 	for i := range m.Taken {
 		key := m.Taken[i].level()
-		m.byLevel[key] = append(m.byLevel[key], m.Taken[i])
+		m.byLevel[key] = append(m.byLevel[key], m.first+i)
 	}
 }
 
@@ -146,9 +147,8 @@ func (r recall) missing(l level, born int64) int64 {
 		return 0
 	}
 	var sum int64
-	taken := r.memory.byLevel[l]
-	for i := range taken {
-		t := &taken[i]
+	for _, i := range r.memory.byLevel[l] {
+		t := &r.memory.Taken[i-r.memory.first]
 		if t.At.UnixMilli() >= born && (r.alone == "" || r.alone == t.Order) {
 			sum += t.left(r.at)
 		}
