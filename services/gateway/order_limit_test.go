@@ -47,7 +47,7 @@ func TestTheCloserLimitOfAnOrderIsTold(t *testing.T) {
 	h := newHouse(t, func(cfg *gateway.Config) { cfg.Limits = gateway.Limits{OrdersPerMinute: 600, AccountPerSecond: 50} })
 	token := h.user("alice")
 	for i := range 3 {
-		if a := h.post("/orders/twap", token, twap(fmt.Sprint("order", i), "")); a.Status != 201 || a.Header.Get("RateLimit-Limit") != "100" {
+		if a := h.post("/orders/twap", token, twap(fmt.Sprint("order", i), "")); a.Status != 201 || a.Header.Get("RateLimit-Limit") != "100" || a.Header.Get("RateLimit-Reset") != "1" {
 			t.Errorf("%d %v", a.Status, a.Header)
 		}
 	}
