@@ -15,6 +15,8 @@ export interface Problem {
   code: string
   errors?: { field: string; detail: string }[]
   request_id?: string
+  order?: FullOrder // that exists already
+  identical?: boolean // it was asked for with the same parameters
 }
 
 export interface Tokens {
