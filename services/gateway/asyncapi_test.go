@@ -85,6 +85,7 @@ func TestWhatTheBusCarriesIsDocumented(t *testing.T) {
 }
 
 func TestTheStreamsDocumentIsServed(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	for _, path := range []string{"/asyncapi.json", "/v1/asyncapi.json"} {
 		if a := h.get(path, ""); a.Status != 200 || a.field(t, "asyncapi") != "3.0.0" {

@@ -18,6 +18,7 @@ func (h *house) amend(tokenID, token, tag, body string) answer {
 }
 
 func TestAnOrderIsAmendedUnlessItHasChanged(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	created := h.post("/orders/twap", token, twap("one", ""))
@@ -51,6 +52,7 @@ func TestAnOrderIsAmendedUnlessItHasChanged(t *testing.T) {
 }
 
 func TestAnOrderIsPausedAndResumed(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	for _, id := range []string{"one", "twap"} { // the latter looks like a route
@@ -69,6 +71,7 @@ func TestAnOrderIsPausedAndResumed(t *testing.T) {
 }
 
 func TestNobodyChangesAnothersOrder(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	owner, stranger := h.user("alice"), h.user("bob")
 	h.post("/orders/twap", owner, twap("one", ""))
@@ -95,6 +98,7 @@ func TestNobodyChangesAnothersOrder(t *testing.T) {
 }
 
 func TestAllOpenOrdersAreCanceledAtOnce(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	for i := range 5 {
@@ -123,6 +127,7 @@ func TestAllOpenOrdersAreCanceledAtOnce(t *testing.T) {
 }
 
 func TestPlainOrdersAreCreated(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	plain := func(id, more string) answer {

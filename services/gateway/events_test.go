@@ -22,6 +22,7 @@ const writePatience = 30 * time.Second
 // TestNoEventIsLostToAnyReader lets an account's events come as fast as they can be stored, HOURGLASS_EVENTS of them, while some
 // clients read and some do not: those that read see each event once and in order, closed and resumed or not.
 func TestNoEventIsLostToAnyReader(t *testing.T) {
+	t.Parallel()
 	events, readers := 300, 3
 	if text := os.Getenv("HOURGLASS_EVENTS"); text != "" {
 		var err error

@@ -8,6 +8,7 @@ import (
 
 // A server refuses more than a thousand consumers of a stream, and each look at an account is one.
 func TestReadingAnAccountLeavesNothingOnTheServer(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	if a := h.post("/orders/twap", token, twap("one", "")); a.Status != 201 {
@@ -31,6 +32,7 @@ func TestReadingAnAccountLeavesNothingOnTheServer(t *testing.T) {
 
 // Without the bus a gateway says so: 503 with a reason, and what it has seen is still shown.
 func TestWithoutTheBusRequestsAreToldToComeBack(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	if a := h.post("/orders/twap", token, twap("one", "")); a.Status != 201 {

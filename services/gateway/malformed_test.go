@@ -12,6 +12,7 @@ import (
 
 // TestNoRequestGetsA5xxForItsContent sends what nobody should.
 func TestNoRequestGetsA5xxForItsContent(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	const jsonType, formType = "application/json", "application/x-www-form-urlencoded"

@@ -11,6 +11,7 @@ import (
 )
 
 func TestCredentialsForNATSAreGivenWhereItIsOpen(t *testing.T) {
+	t.Parallel()
 	issuer, err := nkeys.CreateAccount()
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +50,7 @@ func TestCredentialsForNATSAreGivenWhereItIsOpen(t *testing.T) {
 }
 
 func TestCredentialsForNATSAreRefusedWhereItIsShut(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	if a := h.post("/v1/nats/credentials", h.user("alice"), ""); a.Status != 404 || a.field(t, "code") != "direct_nats_off" {
 		t.Errorf("%d %s", a.Status, a.Body)

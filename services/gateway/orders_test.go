@@ -40,6 +40,7 @@ func (h *house) account(t *testing.T, tokenID string) order.AccountID {
 }
 
 func TestAnOrderIsCreatedLookedAtAndCanceled(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	a := h.post("/orders/twap", token, twap("one", `,"exchange":["kraken","binance"],"limit_price":70000.5,"max_slippage_bps":null`))
@@ -89,6 +90,7 @@ func TestAnOrderIsCreatedLookedAtAndCanceled(t *testing.T) {
 }
 
 func TestTokenIDsAreUsedOnce(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	if a := h.post("/orders/twap", token, twap("one", "")); a.Status != 201 {
@@ -128,6 +130,7 @@ func TestTokenIDsAreUsedOnce(t *testing.T) {
 }
 
 func TestAnOrderOfAPairThatIsNotThereIsToldWhatWasPerhapsMeant(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	market := `{"token_id":"two","symbol":"BTC-USDT","side":"buy","type":"market","quantity":"0.5","exchange":"kraken"}`
@@ -140,6 +143,7 @@ func TestAnOrderOfAPairThatIsNotThereIsToldWhatWasPerhapsMeant(t *testing.T) {
 }
 
 func TestARefusedOrderMayBeTriedAgain(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	huge := strings.Replace(twap("one", ""), `"0.5"`, `"2000000"`, 1)
@@ -157,6 +161,7 @@ func TestARefusedOrderMayBeTriedAgain(t *testing.T) {
 }
 
 func TestAnIdempotencyKeyReplaysTheAnswer(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	keyed := func(body string) answer {
@@ -175,6 +180,7 @@ func TestAnIdempotencyKeyReplaysTheAnswer(t *testing.T) {
 }
 
 func TestWhatIsNotAnsweredInTimeIsPending(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	if err := h.executor.speak(t.Context(), false); err != nil {
@@ -200,6 +206,7 @@ func TestWhatIsNotAnsweredInTimeIsPending(t *testing.T) {
 }
 
 func TestARefusalThatComesLateIsToldAtTheOrdersAddress(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	if err := h.executor.speak(t.Context(), false); err != nil {
@@ -238,6 +245,7 @@ func TestARefusalThatComesLateIsToldAtTheOrdersAddress(t *testing.T) {
 }
 
 func TestAnAccountOpensWhenItsOwnerIsBack(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	if err := h.executor.speak(t.Context(), false); err != nil {
 		t.Fatal(err)
@@ -256,6 +264,7 @@ func TestAnAccountOpensWhenItsOwnerIsBack(t *testing.T) {
 }
 
 func TestAnOrderMayBeCalledTWAP(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	if a := h.get("/v1/orders/twap", token); a.Status != 404 || a.field(t, "code") != "unknown_order" {
@@ -275,6 +284,7 @@ func TestAnOrderMayBeCalledTWAP(t *testing.T) {
 }
 
 func TestOrdersArePagedAndFiltered(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	for i := range 5 {
@@ -328,6 +338,7 @@ func (h *house) eventually(what string, ok func() bool) {
 }
 
 func TestAllFaultsOfAnOrderAreToldAtOnceWithTheirPlaces(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	a := h.post("/v1/orders/twap", token, `{"token_id":"a","symbol":"BTC-USDT","exchange":["binance",7],"side":"hold","quantity":"-1",

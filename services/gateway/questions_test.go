@@ -68,6 +68,7 @@ func (x *executor) report(data []byte) (any, error) {
 }
 
 func TestAPreviewIsCheckedLikeAnOrderAndChangesNothing(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	a := h.post("/v1/orders/twap/preview", token, twap("one", ""))
@@ -90,6 +91,7 @@ func TestAPreviewIsCheckedLikeAnOrderAndChangesNothing(t *testing.T) {
 }
 
 func TestAReportComesAsJSONAndAsATable(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token, stranger := h.user("alice"), h.user("bob")
 	h.post("/orders/twap", token, twap("one", ""))

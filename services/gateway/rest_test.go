@@ -12,6 +12,7 @@ import (
 )
 
 func TestMarketLooks(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	tests := map[string]struct {
 		path   string
@@ -67,6 +68,7 @@ func TestMarketLooks(t *testing.T) {
 }
 
 func TestUsersAndTokens(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	h.user("alice")
 	if a := h.post("/register", "", `{"username":"ALICE","password":"another one"}`); a.Status != 409 || a.field(t, "code") != "username_taken" {
@@ -106,6 +108,7 @@ func TestUsersAndTokens(t *testing.T) {
 }
 
 func TestFundsAreDeposited(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	if a := h.get("/balance", token); string(a.Body) != `{"balances":[{"asset":"USDT","total":"1000000","available":"1000000","reserved":"0"}]}`+"\n" {
@@ -170,6 +173,7 @@ func TestRateLimits(t *testing.T) {
 }
 
 func TestOnLoopbackPeopleMaySignUpAsTheyLike(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, func(cfg *gateway.Config) { cfg.Limits = gateway.Limits{} })
 	for i := range 8 { // more than the internet may in an hour
 		h.user("user" + strconv.Itoa(i))
@@ -177,6 +181,7 @@ func TestOnLoopbackPeopleMaySignUpAsTheyLike(t *testing.T) {
 }
 
 func TestAnAddressHasSoManyConnections(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, func(cfg *gateway.Config) { cfg.Limits = gateway.Limits{ConnectionsPerIP: 2} })
 	var open []net.Conn
 	connect := func() net.Conn {

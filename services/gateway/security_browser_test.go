@@ -223,6 +223,7 @@ func TestBruteForce(t *testing.T) {
 
 // TestASlowHeadIsCutOff opens connections that never send a whole head.
 func TestASlowHeadIsCutOff(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
 	if err != nil {

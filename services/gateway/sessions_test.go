@@ -15,6 +15,7 @@ import (
 )
 
 func TestAPIKeysDoWhatTheirScopesSayUntilTheyAreDeleted(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	newKey := func(scopes string) (id, key string) {
@@ -88,6 +89,7 @@ func TestAPIKeysDoWhatTheirScopesSayUntilTheyAreDeleted(t *testing.T) {
 }
 
 func TestALogoutEndsTokensAndStreams(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	h.user("alice")
 	a := h.post("/v1/login", "", `{"username":"alice","password":"correct horse"}`)
@@ -116,6 +118,7 @@ func TestALogoutEndsTokensAndStreams(t *testing.T) {
 }
 
 func TestAPasswordChangeEndsTheOtherSessions(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token, stranger := h.user("alice"), h.user("bob")
 	other := h.login("alice")
@@ -154,6 +157,7 @@ func TestAPasswordChangeEndsTheOtherSessions(t *testing.T) {
 }
 
 func TestATicketOpensOneStream(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	a := h.post("/v1/ws/ticket", token, "")
@@ -187,6 +191,7 @@ func TestATicketOpensOneStream(t *testing.T) {
 }
 
 func TestThePublishedKeysCheckOurTokens(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	var set struct{ Keys []struct{ Kid, X string } }
@@ -255,6 +260,7 @@ func (l *listener) next() (id uint64, name, data string, ok bool) {
 }
 
 func TestEventsAreSentAndResumedWithoutAHole(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token, stranger := h.user("alice"), h.user("bob")
 	h.post("/orders/twap", token, twap("one", ""))

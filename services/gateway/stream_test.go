@@ -16,6 +16,7 @@ import (
 )
 
 func TestAStreamIsAuthenticatedFirst(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	w := h.dial(token)
@@ -55,6 +56,7 @@ func TestAStreamIsAuthenticatedFirst(t *testing.T) {
 }
 
 func TestBooksAreStreamed(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, func(cfg *gateway.Config) { cfg.PublicStreams = true })
 	w := h.dial("")
 	if f := w.hello(); f["authenticated"] != false {
@@ -96,6 +98,7 @@ func TestBooksAreStreamed(t *testing.T) {
 }
 
 func TestTradesAndCandlesAreStreamed(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	w := h.dial(h.user("alice"))
 	w.hello()
@@ -144,6 +147,7 @@ func TestTradesAndCandlesAreStreamed(t *testing.T) {
 }
 
 func TestOrdersAreStreamedWithoutAHole(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	w := h.dial(token)
@@ -186,6 +190,7 @@ func TestOrdersAreStreamedWithoutAHole(t *testing.T) {
 }
 
 func TestNobodySeesAnothersOrders(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	alice, bob := h.user("alice"), h.user("bob")
 	if a := h.post("/orders/twap", bob, twap("secret", "")); a.Status != 201 {
@@ -226,6 +231,7 @@ func TestNobodySeesAnothersOrders(t *testing.T) {
 }
 
 func TestBadFramesAreToldAndFloodsAreClosed(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	w := h.dial(h.user("alice"))
 	w.hello()
@@ -274,6 +280,7 @@ func TestBadFramesAreToldAndFloodsAreClosed(t *testing.T) {
 }
 
 func TestAStoppingGatewaySaysSo(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	w := h.dial(h.user("alice"))
 	w.hello()
@@ -286,6 +293,7 @@ func TestAStoppingGatewaySaysSo(t *testing.T) {
 }
 
 func TestAReaderTooSlowForItsOrdersIsToldWhereToResume(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	token := h.user("alice")
 	if a := h.post("/orders/twap", token, twap("one", "")); a.Status != 201 {
@@ -320,6 +328,7 @@ func TestAReaderTooSlowForItsOrdersIsToldWhereToResume(t *testing.T) {
 }
 
 func TestAveragesAreStreamed(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	w := h.dial(h.user("alice"))
 	w.hello()
