@@ -13,6 +13,7 @@ import (
 // TestCommandLine runs the scripts of testdata/cli against a platform they share: what people type, what they read, and the
 // exit codes that scripts rely on.
 func TestCommandLine(t *testing.T) {
+	t.Parallel()
 	p := up(t, "--market", "sim", "--data", t.TempDir())
 	path, err := binary()
 	if err != nil {

@@ -34,6 +34,7 @@ func damageCases(t *testing.T) int {
 // TestADamagedStoreIsNamedOrServedWhole flips bytes in the files of the events and cuts pieces out of them. The audit must
 // name what is wrong, or find the same events as before; the auditor must not fall silent or panic.
 func TestADamagedStoreIsNamedOrServedWhole(t *testing.T) {
+	t.Parallel()
 	data := history(t)
 	want, err := audit.Data(t.Context(), data, slog.New(slog.DiscardHandler))
 	if err != nil || want.Count != 0 || want.Events < 10 {

@@ -19,6 +19,7 @@ import (
 )
 
 func TestASnapshotOnlyGoesForward(t *testing.T) {
+	t.Parallel()
 	f := newFloor(t)
 	const a, b = order.AccountID("aann"), order.AccountID("abob")
 	keep := func(s bus.Snapshot) {
@@ -60,6 +61,7 @@ func TestASnapshotOnlyGoesForward(t *testing.T) {
 }
 
 func TestTheLastEventOfEachAccountIsTold(t *testing.T) {
+	t.Parallel()
 	f := newFloor(t)
 	var ids []order.AccountID // of one partition
 	for i := 0; len(ids) < 3; i++ {

@@ -17,6 +17,7 @@ import (
 const workedExamples = "../../executor/internal/account/testdata/examples/*.json"
 
 func TestSimulatePrintsTheWorkedExamplesToTheLastDigit(t *testing.T) {
+	t.Parallel()
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +72,7 @@ func contains(got, want any) bool {
 }
 
 func TestSimulateNamesTheFieldAtFault(t *testing.T) {
+	t.Parallel()
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 // TestExecutorsOutliveTheBus starts the server anew under two executors: both go on, neither takes the other for dead for
 // longer than it takes to hear of it, and nothing is doubled or lost.
 func TestExecutorsOutliveTheBus(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("needs seconds of real time")
 	}

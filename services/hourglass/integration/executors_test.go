@@ -218,6 +218,7 @@ func (f *floor) send(cmd order.Command) {
 
 // TestSeveralExecutorsShareTheAccounts has executors come, stop and die while many accounts have orders working.
 func TestSeveralExecutorsShareTheAccounts(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("needs seconds of real time")
 	}

@@ -8,6 +8,7 @@ import (
 // TestAnotherCollectorTakesADeadOnesExchangesOver lets two collectors have the same exchanges and cuts the one that collects
 // from the bus, as when its machine dies.
 func TestAnotherCollectorTakesADeadOnesExchangesOver(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("needs seconds of real time")
 	}
