@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -177,70 +176,6 @@ func (c *Conn) FirstCommand(ctx context.Context, partition int, from uint64) (ui
 		return 0, fmt.Errorf("look for commands: %w", err)
 	}
 	return msg.Sequence, nil
-}
-
-// follow reads a stream with an ordered consumer while handle says so. The consumer heals itself after a restart of the
-// server: it notices a silence within a second, because the server owes it a heartbeat.
-func (c *Conn) follow(ctx context.Context, js jetstream.JetStream, stream string, subjects []string, from uint64, handle func(Stored) (more bool, err error)) error {
-	consumer, err := js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{
-		FilterSubjects: subjects,
-		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:    max(from, 1),
-		// Should this process die while it reads; the default of five minutes would let a crash loop pile them up.
-		InactiveThreshold: 30 * time.Second,
-	})
-	if err != nil {
-		return fmt.Errorf("read %s: %w", stream, err)
-	}
-	defer c.release(ctx, js, stream, consumer)
-	messages, err := consumer.Messages(jetstream.PullExpiry(2*time.Second), jetstream.PullHeartbeat(500*time.Millisecond))
-	if err != nil {
-		return fmt.Errorf("read %s: %w", stream, err)
-	}
-	defer messages.Stop()
-	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		if errors.Is(err, jetstream.ErrNoHeartbeat) {
-			continue // the consumer is being made anew
-		}
-		if err != nil {
-			return fmt.Errorf("read %s: %w", stream, err)
-		}
-		stored, err := storedFrom(msg)
-		if err != nil {
-			return err
-		}
-		if more, err := handle(stored); err != nil || !more {
-			return err
-		}
-	}
-}
-
-// release deletes a consumer that has been read from. A server takes a thousand of them on a stream and refuses more, so
-// they must not be left to expire.
-func (c *Conn) release(ctx context.Context, js jetstream.JetStream, stream string, consumer jetstream.Consumer) {
-	info := consumer.CachedInfo()
-	if info == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if err := js.DeleteConsumer(ctx, stream, info.Name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-		c.log.Debug("consumer left to expire", "stream", stream, "error", err)
-	}
-}
-
-func storedFrom(msg jetstream.Msg) (Stored, error) {
-	meta, err := msg.Metadata()
-	if err != nil {
-		return Stored{}, fmt.Errorf("message on %s: %w", msg.Subject(), err)
-	}
-	// A subject that names no account of ours was written by a stranger: the message is handed on without one.
-	account, err := order.ParseAccountID(msg.Subject()[strings.LastIndexByte(msg.Subject(), '.')+1:])
-	if err != nil || (EventSubject(account) != msg.Subject() && CommandSubject(account) != msg.Subject()) {
-		account = ""
-	}
-	return Stored{Seq: meta.Sequence.Stream, Account: account, Data: msg.Data(), At: meta.Timestamp, Origin: originOf(msg.Headers()), behind: meta.NumPending}, nil
 }
 
 // LostRace reports whether a key of a bucket was not written because another wrote it first.

@@ -29,7 +29,8 @@ type outage struct {
 	ann    *client.Client // asks once
 }
 
-func newOutage(t *testing.T) *outage {
+// newServer starts the server alone.
+func newServer(t *testing.T) *outage {
 	t.Helper()
 	o := &outage{dir: t.TempDir()}
 	var err error
@@ -38,7 +39,14 @@ func newOutage(t *testing.T) *outage {
 	}
 	t.Cleanup(func() { embedded.Stop(o.server) })
 	o.floor = &floor{t: t, bus: bus.Config{URL: o.server.ClientURL(), Name: "test"}, more: make(chan struct{})}
+	return o
+}
+
+func newOutage(t *testing.T) *outage {
+	t.Helper()
+	o := newServer(t)
 	o.open()
+	var err error
 	o.ann, err = client.New(o.gateway(), client.WithPassword("ann", "correct horse ann"), client.WithRetries(0))
 	if err != nil {
 		t.Fatal(err)
