@@ -72,6 +72,9 @@ func TestAnOrderIsCreatedLookedAtAndCanceled(t *testing.T) {
 		return len(a.field(t, "executions").([]any)) == 2 && a.field(t, "next_cursor") != nil
 	})
 	a = h.get("/v1/orders/one/executions?limit=2&cursor="+a.field(t, "next_cursor").(string), token)
+	if names, _ := a.field(t, "native").(map[string]any); names["binance"] != "BTCUSDT" {
+		t.Errorf("the exchanges' own spellings: %s", a.Body)
+	}
 	if len(a.field(t, "executions").([]any)) != 1 || a.field(t, "next_cursor") != nil {
 		t.Errorf("second page: %s", a.Body)
 	}

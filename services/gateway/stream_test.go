@@ -63,7 +63,7 @@ func TestBooksAreStreamed(t *testing.T) {
 		t.Errorf("hello: %v", f)
 	}
 	w.send(`{"id":1,"action":"subscribe","stream":"book","symbol":"BTC-USDT","exchange":"binance","depth":1,"interval_ms":100}`)
-	if f := w.next("ack"); f["id"] != float64(1) || f["depth"] != float64(1) || f["interval_ms"] != float64(100) {
+	if f := w.next("ack"); f["id"] != float64(1) || f["native"] != "BTCUSDT" || f["depth"] != float64(1) || f["interval_ms"] != float64(100) {
 		t.Errorf("ack: %v", f)
 	}
 	for seq := 1.0; seq <= 3; seq++ {
@@ -75,6 +75,9 @@ func TestBooksAreStreamed(t *testing.T) {
 	w.send(`{"id":2,"action":"unsubscribe","stream":"book","symbol":"BTCUSDT","exchange":"binance"}`)
 	w.next("ack")
 	w.send(`{"action":"subscribe","stream":"book","symbol":"BTC-USDT"}`)
+	if f := w.next("ack"); fmt.Sprint(f["native"]) != "map[binance:BTCUSDT kraken:BTC/USDT]" {
+		t.Errorf("ack of all: %v", f)
+	}
 	if f := w.next("book"); f["exchange"] != "all" || len(f["sources"].([]any)) != 2 || f["seq"] != 1.0 {
 		t.Errorf("consolidated: %v", f)
 	}

@@ -20,8 +20,8 @@ import (
 )
 
 // dashboardPolicy lets the dashboard load what we serve and talk to us, nothing else; no script or style stands in a page.
-const dashboardPolicy = "default-src 'self'; img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; " +
-	"form-action 'self'; frame-ancestors 'none'"
+const dashboardPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 const indexFile = "index.html"
 

@@ -67,7 +67,7 @@ func TestTheDashboardIsServed(t *testing.T) {
 	}
 	w := get("/")
 	policy := w.Header().Get("Content-Security-Policy")
-	if w.Header().Get("Cache-Control") != "no-cache" || !strings.Contains(policy, "default-src 'self'") || strings.Contains(policy, "unsafe") {
+	if w.Header().Get("Cache-Control") != "no-cache" || !strings.HasPrefix(policy, "default-src 'none'; script-src 'self'; style-src 'self';") || strings.Contains(policy, "unsafe") {
 		t.Errorf("index: %v", w.Header())
 	}
 	if again := get("/", "If-None-Match", w.Header().Get("ETag")); again.Code != 304 || again.Body.Len() > 0 {

@@ -32,10 +32,11 @@ type orderList struct {
 }
 
 type executionList struct {
-	TokenID    string        `json:"token_id"`
-	Symbol     market.Symbol `json:"symbol"`
-	Executions []order.Fill  `json:"executions"`
-	NextCursor string        `json:"next_cursor,omitempty"`
+	TokenID    string                     `json:"token_id"`
+	Symbol     market.Symbol              `json:"symbol"`
+	Native     map[market.Exchange]string `json:"native"`
+	Executions []order.Fill               `json:"executions"`
+	NextCursor string                     `json:"next_cursor,omitempty"`
 }
 
 func fullOf(d view.Detail) fullOrder {
@@ -179,7 +180,7 @@ func (s *server) ListExecutions(ctx context.Context, req ListExecutionsRequestOb
 		return nil, err
 	}
 	fills := detail.Fills[min(from, len(detail.Fills)):]
-	answer := ListExecutions200JSONResponse{TokenID: detail.TokenID, Symbol: detail.Symbol, Executions: []order.Fill{}}
+	answer := ListExecutions200JSONResponse{TokenID: detail.TokenID, Symbol: detail.Symbol, Native: detail.Native, Executions: []order.Fill{}}
 	if limit := valueOr(req.Params.Limit, 100); len(fills) > limit {
 		fills, answer.NextCursor = fills[:limit], cursor(from+limit)
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 )
 
@@ -56,14 +57,16 @@ func helloFrame(cfg Config, authenticated bool, now time.Time) []byte {
 	})
 }
 
-// ackFrame confirms an action; of a subscription it says the parameters that hold.
-func ackFrame(id json.RawMessage, action string, sub *subscription) []byte {
+// ackFrame confirms an action; of a subscription it says the parameters that hold, and how the exchanges where it is listed
+// spell the symbol.
+func ackFrame(id json.RawMessage, action string, sub *subscription, listed ...market.Instrument) []byte {
 	f := struct {
 		Type       string          `json:"type"`
 		ID         json.RawMessage `json:"id,omitempty"`
 		Action     string          `json:"action"`
 		Stream     string          `json:"stream,omitempty"`
 		Symbol     string          `json:"symbol,omitempty"`
+		Native     any             `json:"native,omitempty"`
 		Exchange   string          `json:"exchange,omitempty"`
 		Interval   string          `json:"interval,omitempty"`
 		Depth      int             `json:"depth,omitempty"`
@@ -76,13 +79,28 @@ func ackFrame(id json.RawMessage, action string, sub *subscription) []byte {
 	if sub != nil {
 		k := sub.key
 		f.Stream, f.Symbol, f.Exchange, f.Interval, f.TokenID = k.stream, string(k.symbol), string(k.exchange), k.interval, k.tokenID
-		f.HalfLife = k.halfLife
+		f.HalfLife, f.Native = k.halfLife, native(k.exchange, listed)
 		f.Depth, f.IntervalMS = sub.depth, int(sub.every/time.Millisecond)
 		if sub.orders != nil {
 			f.FromSeq = sub.orders.next.Load()
 		}
 	}
 	return encode(f)
+}
+
+// native is how an exchange spells a symbol, or of all exchanges how each does; nil where nothing is listed.
+func native(e market.Exchange, listed []market.Instrument) any {
+	if len(listed) == 0 {
+		return nil
+	}
+	if e != market.All {
+		return listed[0].Native
+	}
+	names := make(map[market.Exchange]string, len(listed))
+	for _, in := range listed {
+		names[in.Exchange] = in.Native
+	}
+	return names
 }
 
 func pongFrame(id json.RawMessage) []byte {

@@ -298,7 +298,7 @@ func (s *session) subscribe(ctx context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
-	s.say(ackFrame(r.ID, r.Action, sub)) // before its first frame: the writer takes answers first
+	s.say(ackFrame(r.ID, r.Action, sub, instruments...)) // before its first frame: the writer takes answers first
 	s.mu.Lock()
 	s.subs[key] = sub
 	s.mu.Unlock()
