@@ -84,6 +84,14 @@ func messages() map[string]any {
 			Points:    []order.Point{{K: 1, DueAt: at, Status: order.SliceFilled, Planned: dec("2.5"), Filled: dec("2.5"), CumulativePlanned: dec("2.5"), CumulativeFilled: dec("2.5"), Mid: ptr(dec("63004.95")), AveragePrice: ptr(dec("63005"))}},
 			Fills:     []order.Fill{{ID: string(id) + "-1-kraken-1", OrderID: id, Slice: 1, Exchange: "kraken", At: at, Side: market.Buy, Price: dec("63005"), Quantity: dec("2.5"), Fee: dec("409.53"), BookSequence: 41, Displayed: dec("5")}},
 		},
+		"snap": &bus.Snapshot{
+			Account: account, Format: "1-00", Form: order.SnapshotForm, Version: 9, Seq: 41, Prev: "00", State: []byte("packed"), Sum: "01",
+		},
+		"snap.state": &order.Snapshot{
+			Account: account, Version: 9, Hash: "00", Ledger: order.SnapshotLedger{Assets: map[string]order.SnapshotFunds{"USD": {Available: dec("837077.5"), Reserved: dec("162922.5")}}},
+			Orders:   []order.SnapshotOrder{{Order: asked, Instruments: []market.Instrument{instrument}}},
+			Commands: []order.SnapshotCommand{{ID: order.CommandID(account, order.CreateTWAP, params.TokenID), At: at}},
+		},
 		"failure": &bus.Failure{Kind: order.NotFound, Code: "unknown_symbol", Detail: "kraken does not list BTC-USX; did you mean BTC-USD?"},
 
 		"cmd.create_twap": &order.Command{ID: order.CommandID(account, order.CreateTWAP, params.TokenID), Account: account, Type: order.CreateTWAP, SentAt: at, OrderID: id, TWAP: &params},

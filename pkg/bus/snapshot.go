@@ -1,10 +1,15 @@
 package bus
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
@@ -19,13 +24,62 @@ import (
 // truth: who reads one holds it against the event that it names, and does without where it does not fit.
 type Snapshot struct {
 	Account order.AccountID             `json:"account"`
-	Format  string                      `json:"format"` // of the state; whoever knows another ignores it
+	Format  string                      `json:"format"` // of the state as a whole; an executor that knows another ignores it
+	Form    int                         `json:"form"`   // of the part that is an order.Snapshot; 0: it has none
 	Version uint64                      `json:"v"`      // of the event
 	Seq     uint64                      `json:"seq"`    // its place in the event log
 	Prev    string                      `json:"prev"`   // its hash, which the next event names as its predecessor's
 	State   []byte                      `json:"state"`  // JSON, gzipped
 	Sum     string                      `json:"sum"`    // SHA-256 of the JSON, in hex
 	Origins map[order.ID]tracing.Origin `json:"origins,omitempty"`
+}
+
+// maxState bounds what a snapshot may unfold to: far more than the largest that fits a message.
+const maxState = 256 << 20
+
+// ErrSnapshot says that a snapshot cannot be used: it is damaged, of another form, or not of the account's events.
+var ErrSnapshot = errors.New("snapshot does not fit")
+
+// Unpack returns the JSON of the state. It fails with ErrSnapshot where it is damaged, or of more than 256 MiB.
+func (s *Snapshot) Unpack() ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(s.State))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	state, err := io.ReadAll(io.LimitReader(r, maxState))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	if sum := sha256.Sum256(state); hex.EncodeToString(sum[:]) != s.Sum {
+		return nil, fmt.Errorf("%w: its sum is another", ErrSnapshot)
+	}
+	return state, nil
+}
+
+// View returns the part of the state that is for others than the account's owner, with the errors of Unpack, or ErrSnapshot if
+// it is of another form than order.SnapshotForm, or of other things than the snapshot says. That it fits the events is
+// yet to be shown: Shows tells whether an event is the one that it names.
+func (s *Snapshot) View() (*order.Snapshot, error) {
+	if s.Form != order.SnapshotForm {
+		return nil, fmt.Errorf("%w: form %d", ErrSnapshot, s.Form)
+	}
+	state, err := s.Unpack()
+	if err != nil {
+		return nil, err
+	}
+	out := new(order.Snapshot)
+	if err := json.Unmarshal(state, out); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	if out.Account != s.Account || out.Version != s.Version || out.Hash != s.Prev || s.Seq == 0 {
+		return nil, fmt.Errorf("%w: it says other things than its state", ErrSnapshot)
+	}
+	return out, nil
+}
+
+// Shows reports whether a stored event is the one that the snapshot was made after.
+func (s *Snapshot) Shows(m *Stored) bool {
+	return m.Account == s.Account && m.Seq == s.Seq && order.Hash(m.Data) == s.Prev
 }
 
 // SnapshotKey is the key of an account's snapshot.
@@ -71,12 +125,34 @@ func (c *Conn) KeepSnapshot(ctx context.Context, s *Snapshot) error {
 func (c *Conn) ReadSnapshots(ctx context.Context, partition int, handle func(*Snapshot)) error {
 	stream := "KV_" + SnapshotBucket
 	return c.lastOf(ctx, c.js, stream, fmt.Sprintf("$KV.%s.%02d.*", SnapshotBucket, partition), func(m *jetstream.RawStreamMsg) {
-		var s Snapshot
-		if err := json.Unmarshal(m.Data, &s); err != nil || m.Subject != "$KV."+SnapshotBucket+"."+SnapshotKey(s.Account) {
-			s = Snapshot{}
-		}
-		handle(&s)
+		handle(snapshotOf(m))
 	})
+}
+
+// ReadSnapshot returns the snapshot of an account as ReadSnapshots does; false if there is none.
+func (c *Conn) ReadSnapshot(ctx context.Context, a order.AccountID) (s *Snapshot, there bool, err error) {
+	stream, err := c.events.Stream(ctx, "KV_"+SnapshotBucket)
+	if err != nil {
+		return nil, false, fmt.Errorf("read the snapshot of %s: %w", a, err)
+	}
+	m, err := stream.GetLastMsgForSubject(ctx, snapshotSubject(a))
+	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && m.Header.Get(jetstreamOperation) != "" {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("read the snapshot of %s: %w", a, err)
+	}
+	return snapshotOf(m), true, nil
+}
+
+func snapshotSubject(a order.AccountID) string { return "$KV." + SnapshotBucket + "." + SnapshotKey(a) }
+
+func snapshotOf(m *jetstream.RawStreamMsg) *Snapshot {
+	s := new(Snapshot)
+	if err := json.Unmarshal(m.Data, s); err != nil || m.Subject != snapshotSubject(s.Account) {
+		return &Snapshot{}
+	}
+	return s
 }
 
 // LastEvents calls handle with the last event of each account of a partition. At and Origin are not told. It fails where a

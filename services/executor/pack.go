@@ -13,6 +13,7 @@ import (
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
 	"github.com/hourglass-trading/hourglass/pkg/daemon"
+	"github.com/hourglass-trading/hourglass/pkg/order"
 )
 
 const (
@@ -51,7 +52,7 @@ func (p *packer) pack(f *frozen) (*bus.Snapshot, error) {
 		return nil, fmt.Errorf("pack the snapshot: %w", err)
 	}
 	return &bus.Snapshot{
-		Account: f.state.Account(), Format: layout, Version: f.state.Version(), Seq: f.seq, Prev: f.state.Hash(),
+		Account: f.state.Account(), Format: layout, Form: order.SnapshotForm, Version: f.state.Version(), Seq: f.seq, Prev: f.state.Hash(),
 		State: bytes.Clone(p.into.Bytes()), Sum: hex.EncodeToString(p.sum.Sum(nil)), Origins: f.origins,
 	}, nil
 }

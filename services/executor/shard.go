@@ -149,7 +149,7 @@ func (s *shard) refuse(id order.AccountID) {
 // ignore tells that a snapshot is not what the events make.
 func (s *shard) ignore(id order.AccountID) {
 	s.meters.misfits.Add(1)
-	s.log.Warn("snapshot ignored", "account", id, "error", errSnapshot)
+	s.log.Warn("snapshot ignored", "account", id, "error", bus.ErrSnapshot)
 }
 
 // prove refuses the accounts whose snapshots name an event that was not there.

@@ -1,13 +1,7 @@
 package executor
 
 import (
-	"bytes"
-	"compress/gzip"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"time"
 
@@ -30,15 +24,10 @@ const (
 	// last. Further ones are taken once there is room.
 	queuedSnapshots = 32
 	queuedOrders    = 20_000
-	// maxState bounds what a snapshot may unfold to: far more than the largest that fits a message.
-	maxState = 256 << 20
 )
 
 // layout is the form of the snapshots that are made and read here.
 var layout = account.Layout()
-
-// errSnapshot says that a snapshot cannot be used.
-var errSnapshot = errors.New("snapshot does not fit")
 
 // changed notes that an account has an event that its snapshot lacks.
 func (l *loop) changed(id order.AccountID, a *owned) {
@@ -112,25 +101,18 @@ func (l *loop) nextFreeze() *frozen {
 // thaw makes an account from its snapshot. That it fits the events is yet to be shown.
 func thaw(s *bus.Snapshot, cfg *account.Config) (*owned, error) {
 	if s.Format != layout {
-		return nil, fmt.Errorf("%w: format %.40q", errSnapshot, s.Format)
+		return nil, fmt.Errorf("%w: format %.40q", bus.ErrSnapshot, s.Format)
 	}
-	r, err := gzip.NewReader(bytes.NewReader(s.State))
+	state, err := s.Unpack()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errSnapshot, err)
-	}
-	state, err := io.ReadAll(io.LimitReader(r, maxState))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errSnapshot, err)
-	}
-	if sum := sha256.Sum256(state); hex.EncodeToString(sum[:]) != s.Sum {
-		return nil, fmt.Errorf("%w: its sum is another", errSnapshot)
+		return nil, err
 	}
 	restored, err := account.RestoreBy(unmarshal, state, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errSnapshot, err)
+		return nil, fmt.Errorf("%w: %w", bus.ErrSnapshot, err)
 	}
 	if restored.ID != s.Account || restored.Version != s.Version || restored.Hash != s.Prev || s.Seq == 0 {
-		return nil, fmt.Errorf("%w: it says other things than its state", errSnapshot)
+		return nil, fmt.Errorf("%w: it says other things than its state", bus.ErrSnapshot)
 	}
 	a := newOwned(restored)
 	a.seq, a.saved, a.proof = s.Seq, s.Seq, s.Prev

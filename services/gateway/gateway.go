@@ -163,10 +163,12 @@ func assemble(ctx context.Context, cfg Config, conn *bus.Conn, by watch, log *sl
 		return parts, nil, nil, err
 	}
 	limits := cfg.Limits.withDefaults()
+	accounts := view.NewAccounts(conn, log)
+	accounts.Measure(by.metrics)
 	parts = rest.Parts{
 		Bus: conn, Auth: auth.New(users, sessions, apiKeys, keys, auth.Options{AccessLife: cfg.AccessLife, Peppers: peppers}, log),
 		Catalog: view.NewCatalog(conn, cfg.Exchanges),
-		Market:  view.NewMarket(conn, log), Statuses: statuses, Accounts: view.NewAccounts(conn, log),
+		Market:  view.NewMarket(conn, log), Statuses: statuses, Accounts: accounts,
 		Ready:  func(ctx context.Context) map[string]string { return ready(ctx, conn, statuses) },
 		Limits: limits.ofRest(), Direct: cfg.Direct.URLs,
 		Proxies: cfg.TrustedProxies, Origins: cfg.Origins, Pages: web.FS(), Kind: cfg.Market, Version: cfg.Version, Metrics: rest.NewMetrics(by.metrics), Tracer: by.tracer, Log: log,

@@ -5,6 +5,7 @@ import (
 	"github.com/hourglass-trading/hourglass/pkg/metrics"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/rest"
 	"github.com/hourglass-trading/hourglass/services/gateway/internal/stream"
+	"github.com/hourglass-trading/hourglass/services/gateway/internal/view"
 )
 
 // Metrics says what a gateway tells at /metrics, for the documentation.
@@ -13,5 +14,6 @@ func Metrics() []metrics.Definition {
 	bus.Measures(r)
 	rest.NewMetrics(r)
 	stream.Describe(r)
+	view.NewAccounts(nil, nil).Measure(r)
 	return r.Definitions()
 }

@@ -75,6 +75,7 @@ func check(t tb, s *scenario, events []order.Event, e *account.Engine) {
 	if back, err := json.Marshal(restored); err != nil || !bytes.Equal(live, back) {
 		t.Fatalf("restored: %s", cmp.Diff(string(live), string(back)))
 	}
+	told(t, live, events)
 	lawful(t, s, events, e)
 }
 

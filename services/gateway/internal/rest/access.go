@@ -70,7 +70,7 @@ func (s *server) Register(ctx context.Context, req RegisterRequestObject) (Regis
 	}
 	answer := registered{Username: req.Body.Username, Account: id, Status: "opening"}
 	cmd := &order.Command{ID: order.CommandID(id, order.OpenAccount, ""), Account: id, Type: order.OpenAccount}
-	opened, _, err := s.do(ctx, cmd)
+	opened, _, err := s.do(ctx, cmd, false)
 	switch {
 	case err != nil:
 		s.log.Warn("account not opened yet", "account", id, "error", err)

@@ -19,16 +19,16 @@ type amendRequest struct{ order.Amendment }
 
 // change has one of the caller's orders changed by the account's owner and returns it as it is then. Each request is a
 // command of its own: whether there is still something to change is the owner's to say. It fails with errPending where the
-// owner does not answer in time.
+// owner does not answer in time. Of what was not amended the details are left out.
 func (s *server) change(ctx context.Context, tokenID string, verb order.CommandType, amend *order.Amendment) (view.Detail, error) {
-	if _, err := s.detail(ctx, tokenID); err != nil {
+	if _, err := s.summary(ctx, tokenID); err != nil {
 		return view.Detail{}, err
 	}
 	account := caller(ctx).Account
 	answer, _, err := s.do(ctx, &order.Command{
 		ID: order.CommandID(account, verb, randomKey()), Account: account, Type: verb,
 		OrderID: order.NewID(account, tokenID), Amend: amend,
-	})
+	}, false)
 	switch {
 	case err != nil:
 		return view.Detail{}, err
@@ -37,7 +37,12 @@ func (s *server) change(ctx context.Context, tokenID string, verb order.CommandT
 	case answer.Rejection != nil:
 		return view.Detail{}, refusal(answer.Rejection)
 	}
-	detail, err := s.detail(ctx, tokenID)
+	var detail view.Detail
+	if verb == order.Amend {
+		detail, err = s.detail(ctx, tokenID)
+	} else {
+		detail.Summary, err = s.summary(ctx, tokenID)
+	}
 	if err == nil && answer.Order != nil {
 		detail.Order = *answer.Order // as it was right after, whatever has happened since
 	}

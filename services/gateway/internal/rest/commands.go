@@ -17,15 +17,15 @@ import (
 const answerTimeout = 2 * time.Second
 
 // do appends a command and waits for the one event that answers it. A command that was answered before is not sent again:
-// replayed is true then. The answer is nil if it does not come in time.
-func (s *server) do(ctx context.Context, cmd *order.Command) (answer *view.Answer, replayed bool, err error) {
+// replayed is true then. The answer is nil if it does not come in time. Chosen tells that the client chose the command's key.
+func (s *server) do(ctx context.Context, cmd *order.Command, chosen bool) (answer *view.Answer, replayed bool, err error) {
 	account, err := s.Accounts.Open(ctx, cmd.Account)
 	if err != nil {
 		return nil, false, err
 	}
 	defer s.Accounts.Close(account)
-	if answer := account.Answer(cmd.ID); answer != nil {
-		return answer, true, nil
+	if answer, err := account.Recall(ctx, cmd.ID, chosen); err != nil || answer != nil {
+		return answer, answer != nil, err
 	}
 	coming, forget := account.Await(cmd.ID)
 	defer forget()

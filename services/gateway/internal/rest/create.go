@@ -152,14 +152,20 @@ func (s *server) create(ctx context.Context, w *wish) (outcome, error) {
 		if _, exists := account.Order(cmd.OrderID); exists {
 			return outcome{}, s.exists(ctx, account, w)
 		}
-		cmd.ID = nextTry(account, cmd.Type, w.params.TokenID)
+		if cmd.ID, err = nextTry(ctx, account, cmd.Type, w.params.TokenID); err != nil {
+			return outcome{}, err
+		}
 	}
-	if account.Answer(cmd.ID) == nil {
+	known, err := account.Recall(ctx, cmd.ID, w.key != nil)
+	if err != nil {
+		return outcome{}, err
+	}
+	if known == nil {
 		if err := s.awaitBook(ctx, w.instruments); err != nil {
 			return outcome{}, err
 		}
 	}
-	answer, replayed, err := s.do(ctx, cmd)
+	answer, replayed, err := s.do(ctx, cmd, w.key != nil)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -265,12 +271,13 @@ func (s *server) awaitBook(ctx context.Context, instruments []market.Instrument)
 
 // nextTry returns the id of the command that creates the order of a token_id. A refused try has used up its id, so the
 // next one gets another; all gateways see the same refusals and agree on it.
-func nextTry(account *view.Account, verb order.CommandType, tokenID string) string {
+func nextTry(ctx context.Context, account *view.Account, verb order.CommandType, tokenID string) (string, error) {
 	key := tokenID
 	for n := 2; ; n++ {
 		id := order.CommandID(account.ID(), verb, key)
-		if a := account.Answer(id); a == nil || a.Rejection == nil {
-			return id
+		a, err := account.Recall(ctx, id, false)
+		if err != nil || a == nil || a.Rejection == nil {
+			return id, err
 		}
 		key = fmt.Sprintf("%s %d", tokenID, n)
 	}

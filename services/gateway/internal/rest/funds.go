@@ -44,7 +44,7 @@ func (s *server) Deposit(ctx context.Context, req DepositRequestObject) (Deposit
 	account := caller(ctx).Account
 	answer, replayed, err := s.do(ctx, &order.Command{
 		ID: order.CommandID(account, order.Deposit, key), Account: account, Type: order.Deposit, Deposit: req.Body,
-	})
+	}, named)
 	switch {
 	case err != nil:
 		return nil, err

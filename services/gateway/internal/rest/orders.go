@@ -141,6 +141,21 @@ func (s *server) detail(ctx context.Context, tokenID string) (view.Detail, error
 	return detail, err
 }
 
+// summary returns one of the caller's orders without its details.
+func (s *server) summary(ctx context.Context, tokenID string) (view.Summary, error) {
+	id := caller(ctx).Account
+	account, err := s.Accounts.Open(ctx, id)
+	if err != nil {
+		return view.Summary{}, err
+	}
+	defer s.Accounts.Close(account)
+	summary, ok := account.Order(order.NewID(id, tokenID))
+	if !ok {
+		return view.Summary{}, unknownOrder(tokenID)
+	}
+	return summary, nil
+}
+
 // GetOrder returns one order in full.
 func (s *server) GetOrder(ctx context.Context, req GetOrderRequestObject) (GetOrderResponseObject, error) {
 	id := caller(ctx).Account
@@ -156,7 +171,9 @@ func (s *server) GetOrder(ctx context.Context, req GetOrderRequestObject) (GetOr
 	if ok {
 		return GetOrder200JSONResponse{Body: fullOf(detail), Headers: GetOrder200ResponseHeaders{ETag: etag(&detail.Order)}}, nil
 	}
-	switch refused, undecided := account.Creation(order.NewID(id, req.TokenId)); {
+	switch refused, undecided, err := account.Creation(ctx, order.NewID(id, req.TokenId)); {
+	case err != nil:
+		return nil, err
 	case undecided:
 		return GetOrder202JSONResponse{
 			Body: pendingOf(req.TokenId), Headers: GetOrder202ResponseHeaders{Location: location(req.TokenId)},

@@ -20,9 +20,10 @@ const (
 
 // Account is one account as its events tell it.
 type Account struct {
-	id  order.AccountID
-	bus AccountBus
-	log *slog.Logger
+	id    order.AccountID
+	bus   AccountBus
+	log   *slog.Logger
+	tally *tally
 
 	place  *list.Element // guarded by Accounts.mu
 	users  int           // guarded by Accounts.mu
@@ -31,14 +32,17 @@ type Account struct {
 	ready chan struct{} // closed when loaded or failed
 	err   error         // why loading failed; set before ready is closed
 
-	reading sync.Mutex // held while the stream is read, so that a hole is filled once
+	reading    sync.Mutex    // held while the stream is read, so that a hole is filled once
+	completing chan struct{} // has room for the one that reads all events
 
 	mu       sync.Mutex // guards what follows
 	stop     func()     // ends the subscription
-	missed   bool       // an event came that was not the next one, while loading
+	missed   bool       // an event came that was not the next one, while loading, or any while halted
+	halted   bool       // what comes is left to the stream
+	lacking  *lacking   // nil if the account is made from all its events
 	version  uint64     // of the last event applied
 	seq      uint64     // its place in the stream
-	marks    []uint64   // places of the versions 1, 65, 129, …
+	marks    []uint64   // places of the versions 1, 65, 129, …; 0 where not known
 	balances []order.Balance
 	orders   []*Work // in the order of acceptance
 	byID     map[order.ID]*Work
@@ -63,9 +67,9 @@ type Answer struct {
 	Balances  []order.Balance // after it, of the assets it touched
 }
 
-func newAccount(id order.AccountID, b AccountBus, log *slog.Logger) *Account {
+func newAccount(id order.AccountID, b AccountBus, log *slog.Logger, t *tally) *Account {
 	return &Account{
-		id: id, bus: b, log: log, ready: make(chan struct{}),
+		id: id, bus: b, log: log, tally: t, ready: make(chan struct{}), completing: make(chan struct{}, 1),
 		byID: map[order.ID]*Work{}, answers: map[string]*Answer{},
 		waiting: map[string][]chan<- *Answer{}, sent: map[order.ID]bool{}, watchers: map[*func(uint64)]struct{}{},
 	}
@@ -87,6 +91,10 @@ func (a *Account) apply(m bus.Stored, fromStream bool) bool {
 	e, err := order.Decode(m.Data)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.halted {
+		a.missed = true
+		return true
+	}
 	if fromStream {
 		a.seq = max(a.seq, m.Seq)
 	}
@@ -141,15 +149,12 @@ func (a *Account) fold(e *order.Event, seq uint64) {
 		w.Order = *e.Order
 	}
 	if e.Accepted != nil {
-		w.Native = make(map[market.Exchange]string, len(e.Accepted.Instruments))
-		for _, in := range e.Accepted.Instruments {
-			w.Native[in.Exchange] = in.Native
-		}
+		w.Native = nativeOf(e.Accepted.Instruments)
 	}
 	if w.details != nil {
 		w.details.fold(e)
 	}
-	if !ended && w.Status.Ended() {
+	if !ended && w.Status.Ended() && w.details != nil {
 		a.shed(w)
 	}
 }

@@ -24,12 +24,19 @@ type stream struct {
 	stored    []bus.Stored
 	followers map[order.AccountID]func(bus.Stored)
 	versions  map[order.AccountID]uint64
+	prev      map[order.AccountID]string
+	snapshots map[order.AccountID]*bus.Snapshot
 	reads     int
+	handed    int // events, to whoever read
 	down      error
+	meanwhile func(read int) // if set, it is called before a read hands over anything
 }
 
 func newStream() *stream {
-	return &stream{followers: map[order.AccountID]func(bus.Stored){}, versions: map[order.AccountID]uint64{}}
+	return &stream{
+		followers: map[order.AccountID]func(bus.Stored){}, versions: map[order.AccountID]uint64{}, prev: map[order.AccountID]string{},
+		snapshots: map[order.AccountID]*bus.Snapshot{},
+	}
 }
 
 func (s *stream) SubscribeEvents(a order.AccountID, handle func(bus.Stored)) (func(), error) {
@@ -44,14 +51,23 @@ func (s *stream) SubscribeEvents(a order.AccountID, handle func(bus.Stored)) (fu
 
 func (s *stream) ReadEvents(_ context.Context, a order.AccountID, from uint64, handle func(bus.Stored) error) error {
 	s.mu.Lock()
-	stored, down := s.stored, s.down
 	s.reads++
+	reads, meanwhile := s.reads, s.meanwhile
+	s.mu.Unlock()
+	if meanwhile != nil {
+		meanwhile(reads)
+	}
+	s.mu.Lock()
+	stored, down := s.stored, s.down
 	s.mu.Unlock()
 	if down != nil {
 		return down
 	}
 	for _, m := range stored {
 		if m.Account == a && m.Seq >= from {
+			s.mu.Lock()
+			s.handed++
+			s.mu.Unlock()
 			if err := handle(m); err != nil {
 				return err
 			}
@@ -65,11 +81,12 @@ func (s *stream) store(t *testing.T, a order.AccountID, lost bool, e order.Event
 	t.Helper()
 	s.mu.Lock()
 	s.versions[a]++
-	e.Account, e.Version = a, s.versions[a]
+	e.Account, e.Version, e.Prev = a, s.versions[a], s.prev[a]
 	body, err := order.Encode(&e)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.prev[a] = order.Hash(body)
 	m := bus.Stored{Seq: uint64(len(s.stored) + 1), Account: a, Data: body}
 	s.stored = append(s.stored, m)
 	follow := s.followers[a]

@@ -14,16 +14,17 @@ import (
 
 const (
 	maxAccounts = 10_000           // held at a time; the least recently used one is dropped and read again when needed
-	loadTimeout = 10 * time.Second // to read an account from its first event
+	loadTimeout = 10 * time.Second // to read an account, at the worst from its first event
 	checkEvery  = 5 * time.Second  // how long a lost last message may go unnoticed
 	checkRecent = 30 * time.Second // accounts looked at within this time are checked
 )
 
-// Accounts holds the accounts that were looked at lately, each folded from its events and kept up to date by what the bus
-// repeats of them.
+// Accounts holds the accounts that were looked at lately, each folded from its snapshot and the events after it, or from all
+// its events, and kept up to date by what the bus repeats of them.
 type Accounts struct {
-	bus AccountBus
-	log *slog.Logger
+	bus   AccountBus
+	log   *slog.Logger
+	tally tally
 
 	mu   sync.Mutex // guards what follows, and the fields of Account that say so
 	byID map[order.AccountID]*Account
@@ -42,7 +43,7 @@ func (s *Accounts) Open(ctx context.Context, id order.AccountID) (*Account, erro
 	if ok {
 		s.used.MoveToFront(a.place)
 	} else {
-		a = newAccount(id, s.bus, s.log)
+		a = newAccount(id, s.bus, s.log, &s.tally)
 		a.place = s.used.PushFront(a)
 		s.byID[id] = a
 		s.evict()
@@ -149,7 +150,7 @@ func (s *Accounts) forget(a *Account) {
 	a.unsubscribe()
 }
 
-// load subscribes to the account's events, reads those there are, and closes ready. What comes meanwhile is applied as it
+// load subscribes to the account's events, reads its snapshot and the events there are, and closes ready. What comes meanwhile is applied as it
 // comes or found in the stream: versions tell which is which.
 func (a *Account) load(ctx context.Context) {
 	defer close(a.ready)
@@ -163,6 +164,7 @@ func (a *Account) load(ctx context.Context) {
 	a.mu.Lock()
 	a.stop = stop
 	a.mu.Unlock()
+	a.restore(ctx)
 	for again := true; again && a.err == nil; again = a.missedOne() {
 		a.err = a.CatchUp(ctx)
 	}

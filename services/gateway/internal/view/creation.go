@@ -1,6 +1,10 @@
 package view
 
-import "github.com/hourglass-trading/hourglass/pkg/order"
+import (
+	"context"
+
+	"github.com/hourglass-trading/hourglass/pkg/order"
+)
 
 // maxSent bounds the creations of an account that are remembered to be undecided; of further ones nothing is known until
 // they are decided on.
@@ -16,8 +20,21 @@ func (a *Account) Undecided(command string, id order.ID) {
 }
 
 // Creation tells what is known of an order that the account does not have: the newest answer if its creation was refused,
-// as far back as answers are remembered, and whether one is recorded that is not decided on.
-func (a *Account) Creation(id order.ID) (refused *Answer, undecided bool) {
+// as far back as answers are remembered, and whether one is recorded that is not decided on. Where the account's snapshot
+// lacks answers, all events are read.
+func (a *Account) Creation(ctx context.Context, id order.ID) (refused *Answer, undecided bool, err error) {
+	refused, undecided = a.creation(id)
+	if lacks := a.lacks(); refused != nil || undecided || lacks == nil || len(lacks.answers) == 0 {
+		return refused, undecided, nil
+	}
+	if err := a.complete(ctx); err != nil {
+		return nil, false, err
+	}
+	refused, undecided = a.creation(id)
+	return refused, undecided, nil
+}
+
+func (a *Account) creation(id order.ID) (refused *Answer, undecided bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.sent[id] {

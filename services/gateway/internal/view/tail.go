@@ -82,7 +82,16 @@ func (a *Account) Events(ctx context.Context, from uint64, most int) ([]Raw, err
 	if i := (from - 1) / markEvery; i < uint64(len(a.marks)) {
 		mark = a.marks[i]
 	}
+	lacks := a.lacking
 	a.mu.Unlock()
+	if mark == 0 && lacks != nil {
+		if mark = lacks.seq; from <= lacks.version {
+			if err := a.complete(ctx); err != nil {
+				return nil, err
+			}
+			return a.Events(ctx, from, most)
+		}
+	}
 
 	var found []Raw
 	err := a.bus.ReadEvents(ctx, a.id, mark, func(m bus.Stored) error {

@@ -34,6 +34,7 @@ type Asker interface {
 // AccountBus is what Accounts needs of the bus.
 type AccountBus interface {
 	SubscribeEvents(a order.AccountID, handle func(bus.Stored)) (stop func(), err error)
+	ReadSnapshot(ctx context.Context, account order.AccountID) (s *bus.Snapshot, there bool, err error)
 	ReadEvents(ctx context.Context, account order.AccountID, from uint64, handle func(bus.Stored) error) error
 }
 

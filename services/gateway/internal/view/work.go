@@ -20,8 +20,8 @@ type Summary struct {
 // Work is an order and what was done for it.
 type Work struct {
 	Summary
-	firstSeq uint64   // place of its first event in the stream
-	details  *details // nil where they were let go
+	firstSeq uint64   // place of its first event in the stream; 0 where not known
+	details  *details // nil where they were let go, or never known
 }
 
 // details are what a list of orders does not show.
@@ -87,6 +87,13 @@ func (a *Account) Detail(ctx context.Context, id order.ID) (detail Detail, ok bo
 	if w.details != nil {
 		defer a.mu.Unlock()
 		return w.details.of(w.Summary), true, nil
+	}
+	if w.firstSeq == 0 && a.lacking != nil {
+		a.mu.Unlock()
+		if err := a.complete(ctx); err != nil {
+			return Detail{}, true, err
+		}
+		return a.Detail(ctx, id)
 	}
 	summary, first, last := w.Summary, w.firstSeq, a.seq
 	a.mu.Unlock()

@@ -154,6 +154,7 @@ var allowed = []struct {
 	{"gateway", "appends a command", appended(bus.Gateway, "cmd.07.ann")},
 	{"executor", "reads commands", read(bus.Executor, "", bus.CommandStream, "cmd.07.ann")},
 	{"gateway", "reads events", read(bus.Gateway, bus.CoreAPI, bus.EventStream, "evt.07.ann")},
+	{"gateway", "reads a snapshot", looked(bus.Gateway, bus.CoreAPI, "KV_"+bus.SnapshotBucket, "$KV.SNAP.07.ann")},
 	{"gateway", "sees an event as it is stored", republished},
 	{"gateway", "keeps a user", key(bus.Gateway, bus.UserBucket, "ann")},
 	{"gateway", "keeps a session", key(bus.Gateway, bus.SessionBucket, "ann.1")},
@@ -222,6 +223,20 @@ func batched(ctx context.Context, h *house) error {
 }
 
 // read reads a stream as bus.Conn does: its info, the last message of a subject, and all with an ordered consumer.
+func looked(who, prefix, stream, subject string) func(context.Context, *house) error {
+	return func(ctx context.Context, h *house) error {
+		s, err := streams(h, who, prefix).Stream(ctx, stream)
+		if err != nil {
+			return err
+		}
+		m, err := s.GetLastMsgForSubject(ctx, subject)
+		if err == nil && m.Subject != subject {
+			err = fmt.Errorf("read %s", m.Subject)
+		}
+		return err
+	}
+}
+
 func read(who, prefix, stream, subject string) func(context.Context, *house) error {
 	return func(ctx context.Context, h *house) error {
 		js := streams(h, who, prefix)
