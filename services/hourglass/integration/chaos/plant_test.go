@@ -111,7 +111,8 @@ func newPlant(t testing.TB) *plant {
 	for i, name := range []string{"executor", "executor", "gateway", "gateway"} {
 		w := &way{renew: func() (*toxiproxy.Proxy, error) {
 			proxy := toxiproxy.NewProxy(server, fmt.Sprint(name, i), "127.0.0.1:0", p.natsAddr)
-			return proxy, proxy.Start()
+			err := proxy.Start()
+			return proxy, err
 		}}
 		var err error
 		if w.proxy, err = w.renew(); err != nil {
