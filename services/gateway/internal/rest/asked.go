@@ -39,10 +39,7 @@ func (s *server) PreviewTWAP(ctx context.Context, req PreviewTWAPRequestObject) 
 	if err := s.Bus.Ask(ctx, bus.ExecutorSubject(bus.AskPreview), ask, &told); err != nil {
 		return nil, err
 	}
-	native := map[market.Exchange]string{}
-	for _, in := range instruments {
-		native[in.Exchange] = in.Native
-	}
+	native := view.Natives(instruments)
 	maps.DeleteFunc(native, func(e market.Exchange, _ string) bool { return !slices.Contains(told.Order.Exchanges, e) })
 	return PreviewTWAP200JSONResponse{Preview: told, Order: view.Summary{Order: told.Order, Native: native}}, nil
 }

@@ -74,7 +74,7 @@ func (s *server) consolidated(ctx context.Context, symbol string, depth int) (Ge
 		return nil, notLive(books...)
 	}
 	return GetOrderbook200JSONResponse{
-		Exchange: market.All, Symbol: merged.Symbol, Native: natives(instruments), State: market.Live,
+		Exchange: market.All, Symbol: merged.Symbol, Native: view.Natives(instruments), State: market.Live,
 		Sources: merged.Sources, Bids: merged.Bids, Asks: merged.Asks,
 	}, nil
 }
@@ -86,14 +86,6 @@ func notLive(books ...*market.Book) error {
 		why = append(why, fmt.Sprintf("%s is %s (%s)", b.Exchange, b.State, b.Reason))
 	}
 	return unavailable("no_market_data", fmt.Sprintf("no live book of %s: %s", books[0].Symbol, strings.Join(why, ", ")))
-}
-
-func natives(instruments []market.Instrument) map[market.Exchange]string {
-	names := make(map[market.Exchange]string, len(instruments))
-	for _, in := range instruments {
-		names[in.Exchange] = in.Native
-	}
-	return names
 }
 
 // books returns the newest books of instruments. It waits until one of them is live; those of which nothing is known then

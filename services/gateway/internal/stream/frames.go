@@ -7,6 +7,7 @@ import (
 
 	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/order"
+	"github.com/hourglass-trading/hourglass/services/gateway/internal/view"
 )
 
 // encode encodes a frame of ours. What we make can always be encoded; if not, the client is told that something is wrong.
@@ -96,11 +97,7 @@ func native(e market.Exchange, listed []market.Instrument) any {
 	if e != market.All {
 		return listed[0].Native
 	}
-	names := make(map[market.Exchange]string, len(listed))
-	for _, in := range listed {
-		names[in.Exchange] = in.Native
-	}
-	return names
+	return view.Natives(listed)
 }
 
 func pongFrame(id json.RawMessage) []byte {

@@ -149,7 +149,7 @@ func (a *Account) fold(e *order.Event, seq uint64) {
 		w.Order = *e.Order
 	}
 	if e.Accepted != nil {
-		w.Native = nativeOf(e.Accepted.Instruments)
+		w.Native = Natives(e.Accepted.Instruments)
 	}
 	if w.details != nil {
 		w.details.fold(e)

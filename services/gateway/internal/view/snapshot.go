@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hourglass-trading/hourglass/pkg/bus"
-	"github.com/hourglass-trading/hourglass/pkg/market"
 	"github.com/hourglass-trading/hourglass/pkg/metrics"
 	"github.com/hourglass-trading/hourglass/pkg/order"
 )
@@ -111,7 +110,7 @@ func (a *Account) adopt(s *bus.Snapshot, kept *order.Snapshot, balances []order.
 	a.marks = make([]uint64, (s.Version-1)/markEvery+1) // unknown
 	for i := range kept.Orders {
 		o := &kept.Orders[i]
-		w := &Work{Summary: Summary{Order: o.Order, Native: nativeOf(o.Instruments)}}
+		w := &Work{Summary: Summary{Order: o.Order, Native: Natives(o.Instruments)}}
 		a.orders = append(a.orders, w)
 		a.byID[o.Order.ID] = w
 	}
@@ -124,14 +123,6 @@ func (a *Account) adopt(s *bus.Snapshot, kept *order.Snapshot, balances []order.
 type lacking struct {
 	version, seq uint64          // of the snapshot's event
 	answers      map[string]bool // commands that were answered of late, the newest maxAnswers
-}
-
-func nativeOf(instruments []market.Instrument) map[market.Exchange]string {
-	native := make(map[market.Exchange]string, len(instruments))
-	for i := range instruments {
-		native[instruments[i].Exchange] = instruments[i].Native
-	}
-	return native
 }
 
 // complete reads the account from its first event, if it was opened from a snapshot: it is then as if there had been none.

@@ -17,6 +17,15 @@ type Summary struct {
 	Native map[market.Exchange]string `json:"native"`
 }
 
+// Natives is how each exchange spells the symbol of its instrument.
+func Natives(instruments []market.Instrument) map[market.Exchange]string {
+	names := make(map[market.Exchange]string, len(instruments))
+	for i := range instruments {
+		names[instruments[i].Exchange] = instruments[i].Native
+	}
+	return names
+}
+
 // Work is an order and what was done for it.
 type Work struct {
 	Summary
