@@ -71,10 +71,19 @@ func (s *Snapshot) View() (*order.Snapshot, error) {
 	if err := json.Unmarshal(state, out); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
 	}
-	if out.Account != s.Account || out.Version != s.Version || out.Hash != s.Prev || s.Seq == 0 {
-		return nil, fmt.Errorf("%w: it says other things than its state", ErrSnapshot)
+	if err := s.Agrees(out.Account, out.Version, out.Hash); err != nil {
+		return nil, err
 	}
 	return out, nil
+}
+
+// Agrees fails with ErrSnapshot if the snapshot says other things than its state: whose it is, and the version and hash of its
+// last event.
+func (s *Snapshot) Agrees(a order.AccountID, version uint64, hash string) error {
+	if a != s.Account || version != s.Version || hash != s.Prev || s.Seq == 0 {
+		return fmt.Errorf("%w: it says other things than its state", ErrSnapshot)
+	}
+	return nil
 }
 
 // Shows reports whether a stored event is the one that the snapshot was made after.

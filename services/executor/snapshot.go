@@ -111,8 +111,8 @@ func thaw(s *bus.Snapshot, cfg *account.Config) (*owned, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", bus.ErrSnapshot, err)
 	}
-	if restored.ID != s.Account || restored.Version != s.Version || restored.Hash != s.Prev || s.Seq == 0 {
-		return nil, fmt.Errorf("%w: it says other things than its state", bus.ErrSnapshot)
+	if err := s.Agrees(restored.ID, restored.Version, restored.Hash); err != nil {
+		return nil, err
 	}
 	a := newOwned(restored)
 	a.seq, a.saved, a.proof = s.Seq, s.Seq, s.Prev
