@@ -156,9 +156,8 @@ func (l *loop) run(ctx context.Context) error {
 			l.snapshot()
 			continue // nothing has changed
 		case <-timer.C:
-			err = l.turn(ctx)
-		case <-l.ifHot():
-			err = l.turn(ctx)
+			l.takeMarket(l.now())
+			err = l.due(ctx)
 		}
 		if err != nil {
 			return err
@@ -168,23 +167,6 @@ func (l *loop) run(ctx context.Context) error {
 		timer.Reset(d)
 		l.alarm(d) // after the timer, or the runtime would find nothing due
 	}
-}
-
-// always is ready to be received from.
-var always = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
-
-// ifHot is ready while there are accounts to be looked at again.
-func (l *loop) ifHot() <-chan struct{} {
-	if len(l.hot) > 0 {
-		return always
-	}
-	return nil
-}
-
-// turn gives each account that something is due on its turn.
-func (l *loop) turn(ctx context.Context) error {
-	l.takeMarket(l.now())
-	return l.due(ctx)
 }
 
 // settle lets commands and questions in once every exchange has told its instruments and every partition has its owner, or
@@ -319,9 +301,13 @@ func (l *loop) schedule(id order.AccountID, a *owned) {
 	}
 }
 
-// sleep is how long the loop may wait for its timer: until the first account is due.
+// sleep is how long the loop may wait for its timer: until the first account is due, not at all while some are to be looked
+// at again.
 func (l *loop) sleep(now time.Time) time.Duration {
-	if len(l.timers) == 0 {
+	switch {
+	case len(l.hot) > 0:
+		return 0
+	case len(l.timers) == 0:
 		return time.Hour
 	}
 	return max(0, l.timers[0].at.Sub(now))
