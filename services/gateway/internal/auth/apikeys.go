@@ -147,18 +147,11 @@ func (s *Service) lookUpKey(ctx context.Context, text string, now time.Time) (Id
 	if parts == nil {
 		return Identity{}, ErrToken
 	}
-	entry, err := s.apiKeys.Get(ctx, parts[1]+"."+parts[2])
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return Identity{}, ErrToken
-	}
+	k, revision, err := load[storedKey](ctx, s.apiKeys, parts[1]+"."+parts[2], "API key")
 	if err != nil {
-		return Identity{}, store("look for the API key", err)
+		return Identity{}, err
 	}
-	var k storedKey
-	if err := json.Unmarshal(entry.Value(), &k); err != nil {
-		return Identity{}, fmt.Errorf("decode API key: %w", err)
-	}
-	if !equal(secretHash(parts[3]), k.Hash) {
+	if revision == 0 || !equal(secretHash(parts[3]), k.Hash) {
 		return Identity{}, ErrToken
 	}
 	known := Identity{

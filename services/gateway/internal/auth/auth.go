@@ -13,6 +13,7 @@ package auth
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -124,4 +125,20 @@ func (s *Service) Login(ctx context.Context, username, password string, from Cli
 // store marks an error of the bus.
 func store(doing string, err error) error {
 	return fmt.Errorf("%s: %w: %w", doing, ErrStore, err)
+}
+
+// load reads what a bucket keeps under a key, and its revision; 0 where there is nothing. It fails with ErrStore, or where it
+// cannot be decoded; what says in the error what it is.
+func load[T any](ctx context.Context, from Bucket, key, what string) (v T, revision uint64, err error) {
+	entry, err := from.Get(ctx, key)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return v, 0, nil
+	}
+	if err != nil {
+		return v, 0, store("look for the "+what, err)
+	}
+	if err := json.Unmarshal(entry.Value(), &v); err != nil {
+		return v, 0, fmt.Errorf("decode the %s: %w", what, err)
+	}
+	return v, entry.Revision(), nil
 }

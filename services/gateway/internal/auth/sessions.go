@@ -8,13 +8,10 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hourglass-trading/hourglass/pkg/order"
 )
@@ -82,16 +79,12 @@ func (s *Service) Refresh(ctx context.Context, token string, from Client) (Token
 		return Tokens{}, ErrToken
 	}
 	key, given := parts[1], secretHash(parts[2])
-	entry, err := s.sessions.Get(ctx, key)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return Tokens{}, ErrToken
-	}
+	old, revision, err := load[session](ctx, s.sessions, key, "session")
 	if err != nil {
-		return Tokens{}, store("look for the session", err)
+		return Tokens{}, err
 	}
-	var old session
-	if err := json.Unmarshal(entry.Value(), &old); err != nil {
-		return Tokens{}, fmt.Errorf("decode session: %w", err)
+	if revision == 0 {
+		return Tokens{}, ErrToken
 	}
 	now := s.now().UTC()
 	lost := equal(given, old.Previous) && now.Before(old.RotatedAt.Add(sessionGrace)) && equal(from.mark(), old.Client)
@@ -102,7 +95,7 @@ func (s *Service) Refresh(ctx context.Context, token string, from Client) (Token
 		}
 		return Tokens{}, ErrToken
 	}
-	return s.rotate(ctx, key, session{Previous: given, Client: from.mark(), RotatedAt: now, UsedAt: now, EndsAt: old.EndsAt}, entry.Revision())
+	return s.rotate(ctx, key, session{Previous: given, Client: from.mark(), RotatedAt: now, UsedAt: now, EndsAt: old.EndsAt}, revision)
 }
 
 // rotate keeps a session under a new secret.

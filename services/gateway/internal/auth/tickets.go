@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -51,21 +50,14 @@ func (s *Service) Redeem(ctx context.Context, text string, from netip.Addr) (Ide
 	if parts == nil {
 		return Identity{}, ErrToken
 	}
-	entry, err := s.sessions.Get(ctx, parts[1])
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return Identity{}, ErrToken
-	}
+	t, revision, err := load[ticket](ctx, s.sessions, parts[1], "ticket")
 	if err != nil {
-		return Identity{}, store("look for the ticket", err)
+		return Identity{}, err
 	}
-	var t ticket
-	if err := json.Unmarshal(entry.Value(), &t); err != nil {
-		return Identity{}, fmt.Errorf("decode ticket: %w", err)
-	}
-	if !equal(secretHash(parts[2]), t.Hash) {
+	if revision == 0 || !equal(secretHash(parts[2]), t.Hash) {
 		return Identity{}, ErrToken
 	}
-	if err := s.sessions.Delete(ctx, parts[1], jetstream.LastRevision(entry.Revision())); err != nil {
+	if err := s.sessions.Delete(ctx, parts[1], jetstream.LastRevision(revision)); err != nil {
 		return Identity{}, ErrToken // used by another at this moment
 	}
 	now := s.now()

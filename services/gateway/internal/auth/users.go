@@ -66,19 +66,15 @@ func (s *Service) Register(ctx context.Context, username, password string) (orde
 // check returns the user whose password this is, or ErrCredentials.
 func (s *Service) check(ctx context.Context, username, password string) (user, error) {
 	key := userKey(username)
-	entry, err := s.users.Get(ctx, key)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
+	u, revision, err := load[user](ctx, s.users, key, "user")
+	if err != nil {
+		return user{}, err
+	}
+	if revision == 0 {
 		if _, _, err := s.hasher.verify(ctx, password, dummy); err != nil {
 			return user{}, err
 		}
 		return user{}, ErrCredentials
-	}
-	if err != nil {
-		return user{}, store("look for the user", err)
-	}
-	var u user
-	if err := json.Unmarshal(entry.Value(), &u); err != nil {
-		return user{}, fmt.Errorf("decode user: %w", err)
 	}
 	ok, outdated, err := s.hasher.verify(ctx, password, u.Password)
 	if err != nil {
@@ -88,7 +84,7 @@ func (s *Service) check(ctx context.Context, username, password string) (user, e
 		return user{}, ErrCredentials
 	}
 	if outdated {
-		s.rehash(ctx, key, u, password, entry.Revision())
+		s.rehash(ctx, key, u, password, revision)
 	}
 	return u, nil
 }
@@ -108,13 +104,9 @@ func (s *Service) rehash(ctx context.Context, key string, u user, password strin
 // setPassword replaces the password of a user, unless it is no longer the one that was checked.
 func (s *Service) setPassword(ctx context.Context, checked user, password string) error {
 	key := userKey(checked.Username)
-	entry, err := s.users.Get(ctx, key)
+	u, revision, err := load[user](ctx, s.users, key, "user")
 	if err != nil {
-		return store("look for the user", err)
-	}
-	var u user
-	if err := json.Unmarshal(entry.Value(), &u); err != nil {
-		return fmt.Errorf("decode user: %w", err)
+		return err
 	}
 	if u.Password != checked.Password {
 		return store("change the password", errors.New("it was changed at this moment"))
@@ -126,7 +118,7 @@ func (s *Service) setPassword(ctx context.Context, checked user, password string
 	if err != nil {
 		return fmt.Errorf("encode user: %w", err)
 	}
-	if _, err := s.users.Update(ctx, key, body, entry.Revision()); err != nil {
+	if _, err := s.users.Update(ctx, key, body, revision); err != nil {
 		return store("change the password", err)
 	}
 	return nil

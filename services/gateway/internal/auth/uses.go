@@ -47,16 +47,9 @@ func (s *Service) NoteUses(ctx context.Context) error {
 // note writes a use down, unless another gateway has done so within a minute. What was deleted meanwhile stays deleted, as
 // the revision is another one then.
 func (s *Service) note(ctx context.Context, u use) error {
-	entry, err := s.apiKeys.Get(ctx, u.key)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return nil
-	}
-	if err != nil {
-		return store("look for the API key", err)
-	}
-	var k storedKey
-	if err := json.Unmarshal(entry.Value(), &k); err != nil {
-		return fmt.Errorf("decode API key: %w", err)
+	k, revision, err := load[storedKey](ctx, s.apiKeys, u.key, "API key")
+	if err != nil || revision == 0 {
+		return err
 	}
 	if u.at.Sub(k.LastUsedAt) < noteUseEvery {
 		return nil
@@ -66,7 +59,7 @@ func (s *Service) note(ctx context.Context, u use) error {
 	if err != nil {
 		return fmt.Errorf("encode API key: %w", err)
 	}
-	if _, err := s.apiKeys.Update(ctx, u.key, body, entry.Revision()); err != nil && !errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
+	if _, err := s.apiKeys.Update(ctx, u.key, body, revision); err != nil && !errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
 		return store("note the use of the API key", err)
 	}
 	return nil
