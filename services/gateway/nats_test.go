@@ -10,8 +10,9 @@ import (
 	"github.com/hourglass-trading/hourglass/services/gateway"
 )
 
-func TestCredentialsForNATSAreGivenWhereItIsOpen(t *testing.T) {
-	t.Parallel()
+// issuerFile holds a key that lets subscribers in.
+func issuerFile(t *testing.T) string {
+	t.Helper()
 	issuer, err := nkeys.CreateAccount()
 	if err != nil {
 		t.Fatal(err)
@@ -24,6 +25,12 @@ func TestCredentialsForNATSAreGivenWhereItIsOpen(t *testing.T) {
 	if err := os.WriteFile(file, seed, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return file
+}
+
+func TestCredentialsForNATSAreGivenWhereItIsOpen(t *testing.T) {
+	t.Parallel()
+	file := issuerFile(t)
 	h := newHouse(t, func(cfg *gateway.Config) {
 		cfg.Direct = gateway.Direct{URLs: []string{"nats://bus.example:4222", "wss://bus.example"}, IssuerFile: file}
 	})

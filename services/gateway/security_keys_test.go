@@ -5,15 +5,12 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
-	"github.com/nats-io/nkeys"
 
 	"github.com/hourglass-trading/hourglass/services/gateway"
 )
@@ -46,18 +43,7 @@ var (
 
 func (s *stage) fence(t *testing.T) *fenced {
 	t.Helper()
-	issuer, err := nkeys.CreateAccount()
-	if err != nil {
-		t.Fatal(err)
-	}
-	seed, err := issuer.Seed()
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "issuer.nk")
-	if err := os.WriteFile(file, seed, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := issuerFile(t)
 	f := &fenced{stage: &stage{house: newHouse(t, func(cfg *gateway.Config) {
 		cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 		cfg.Direct = gateway.Direct{URLs: []string{"nats://bus.example:4222"}, IssuerFile: file}
