@@ -2,16 +2,11 @@ package chaos
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/hourglass-trading/hourglass/pkg/bus"
-	"github.com/hourglass-trading/hourglass/pkg/order"
 )
 
 const (
@@ -28,10 +23,7 @@ func BenchmarkSlices(b *testing.B) {
 		p := newPlant(b)
 		ctx, stop := context.WithCancel(b.Context())
 		var running sync.WaitGroup
-		for i := range traders {
-			c := &trader{name: fmt.Sprint("trader", i), at: p.gateways, told: map[string]bool{}}
-			running.Go(func() { c.trade(ctx, orderSeconds) })
-		}
+		p.trade(ctx, &running, orderSeconds)
 		wait := func(d time.Duration) time.Time {
 			if err := pause(b.Context(), d); err != nil {
 				b.Fatal(err)
@@ -54,15 +46,20 @@ func BenchmarkSlices(b *testing.B) {
 		stop()
 		running.Wait()
 		d := p.decisions()
+		late := func(from, to time.Time, part int) float64 { return milliseconds(d.due(from, to).late(part)) }
 		b.ReportMetric(float64(len(d.due(began, calmed)))/calmed.Sub(began).Seconds(), "slices/s")
-		b.ReportMetric(d.late(began, calmed, 500), "p50-late-ms")
-		b.ReportMetric(d.late(began, calmed, 990), "p99-late-ms")
+		b.ReportMetric(late(began, calmed, 500), "p50-late-ms")
+		b.ReportMetric(late(began, calmed, 990), "p99-late-ms")
 		worst, first := 0.0, 0.0
 		for _, at := range executors {
-			worst = max(worst, d.late(at, at.Add(after), 1000))
+			worst = max(worst, late(at, at.Add(after), 1000))
 		}
 		for _, at := range stores {
-			first = max(first, d.first(at))
+			took, ok := d.first(at)
+			if !ok {
+				b.Fatal("nothing was decided after NATS was killed")
+			}
+			first = max(first, milliseconds(took))
 		}
 		b.ReportMetric(worst, "max-late-after-a-death-ms")
 		b.ReportMetric(first, "max-first-after-NATS-ms")
@@ -70,59 +67,33 @@ func BenchmarkSlices(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // it is the time that was waited
 }
 
-// decision is when a slice was due and when its decision was stored.
-type decision struct{ due, stored time.Time }
-
-type decisions []decision
-
-// decisions reads them, by storing.
-func (p *plant) decisions() (out decisions) {
+// decisions are those that are stored by now.
+func (p *plant) decisions() decisions {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), restWithin)
 	defer cancel()
-	conn, err := bus.Connect(ctx, bus.Config{URL: "nats://" + p.natsAddr, Name: "checker"}, discard)
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	conn := p.dial(ctx)
 	defer conn.Close()
-	err = conn.ReadEvents(ctx, "", 1, func(m bus.Stored) error {
-		var e order.Event
-		if err := json.Unmarshal(m.Data, &e); err != nil {
-			return err
-		}
-		if e.Type == order.SliceDecided {
-			out = append(out, decision{e.Slice.DueAt, m.At})
-		}
-		return nil
-	})
-	if err != nil {
-		p.t.Fatal(err)
+	c := newChecker()
+	if err := c.read(ctx, conn); err != nil {
+		p.t.Fatalf("read the events: %v", err)
 	}
-	return out
+	return c.decided
 }
+
+func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
 
 // due are those of the slices that were due within a time.
 func (d decisions) due(from, to time.Time) decisions {
 	return slices.DeleteFunc(slices.Clone(d), func(x decision) bool { return x.due.Before(from) || !x.due.Before(to) })
 }
 
-// late is the p-th of a thousand of the lateness of the slices that were due within a time, in milliseconds.
-func (d decisions) late(from, to time.Time, p int) float64 {
-	some := d.due(from, to)
-	slices.SortFunc(some, func(a, b decision) int { return int(a.stored.Sub(a.due) - b.stored.Sub(b.due)) })
-	if len(some) == 0 {
-		return -1
-	}
-	x := some[(len(some)-1)*p/1000]
-	return x.stored.Sub(x.due).Seconds() * 1000
-}
-
-// first is how long after an instant the first decision was stored, in milliseconds.
-func (d decisions) first(at time.Time) float64 {
+// first is how long after an instant the first decision was stored; false if none was.
+func (d decisions) first(at time.Time) (time.Duration, bool) {
 	for _, x := range d {
 		if x.stored.After(at) {
-			return x.stored.Sub(at).Seconds() * 1000
+			return x.stored.Sub(at), true
 		}
 	}
-	return -1
+	return 0, false
 }

@@ -95,13 +95,8 @@ func TestNothingIsLostOrDoubledWhateverDies(t *testing.T) {
 	p := newPlant(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(minutes*float64(time.Minute)))
 	defer cancel()
-	var all []*trader
 	var running sync.WaitGroup
-	for i := range traders {
-		c := &trader{name: fmt.Sprint("trader", i), at: p.gateways, told: map[string]bool{}}
-		all = append(all, c)
-		running.Go(func() { c.trade(ctx, orderSlices) })
-	}
+	all := p.trade(ctx, &running, orderSlices)
 	var n counts
 	mischief.Store(true)
 	for i, r := range p.procs {
@@ -122,14 +117,31 @@ func TestNothingIsLostOrDoubledWhateverDies(t *testing.T) {
 	p.check(all, &n, deaths)
 }
 
-// check waits until all orders have ended and looks whether everything is as it was promised.
-func (p *plant) check(all []*trader, n *counts, deaths int64) {
-	ctx, cancel := context.WithTimeout(p.t.Context(), restWithin)
-	defer cancel()
+// trade has all traders trade until ctx ends.
+func (p *plant) trade(ctx context.Context, running *sync.WaitGroup, slices int) (all []*trader) {
+	for i := range traders {
+		c := &trader{name: fmt.Sprint("trader", i), at: p.gateways, told: map[string]bool{}}
+		all = append(all, c)
+		running.Go(func() { c.trade(ctx, slices) })
+	}
+	return all
+}
+
+// dial connects to NATS past all proxies.
+func (p *plant) dial(ctx context.Context) *bus.Conn {
+	p.t.Helper()
 	conn, err := bus.Connect(ctx, bus.Config{URL: "nats://" + p.natsAddr, Name: "checker"}, discard)
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	return conn
+}
+
+// check waits until all orders have ended and looks whether everything is as it was promised.
+func (p *plant) check(all []*trader, n *counts, deaths int64) {
+	ctx, cancel := context.WithTimeout(p.t.Context(), restWithin)
+	defer cancel()
+	conn := p.dial(ctx)
 	defer conn.Close()
 	var c *checker
 	for {
@@ -156,7 +168,7 @@ func (p *plant) check(all []*trader, n *counts, deaths int64) {
 	p.t.Logf("executors died %d times, %d zombies, NATS killed %d times, %d partitions, %d delays, processes killed from outside %d times",
 		deaths, n.zombies.Load(), n.nats.Load(), n.cuts.Load(), n.delays.Load(), n.kills.Load())
 	p.t.Logf("%d orders acknowledged, %d there; %d events, %d slices (%d missed), %d fills; lateness p50 %s p99 %s max %s",
-		orders, len(c.accepted), r.Events, c.decided, c.missed, len(c.fills), c.late(500), c.late(990), c.late(1000))
+		orders, len(c.accepted), r.Events, len(c.decided), c.missed, len(c.fills), c.decided.late(500), c.decided.late(990), c.decided.late(1000))
 	if n.faults.Load() > 0 {
 		p.t.Errorf("%d ways to NATS could not be mended", n.faults.Load())
 	}

@@ -21,10 +21,14 @@ type checker struct {
 	ended    map[string]bool
 	faults   []string
 
-	decided  int
-	missed   int
-	lateness []time.Duration
+	decided decisions // by storing
+	missed  int
 }
+
+// decision is when a slice was due and when its decision was stored.
+type decision struct{ due, stored time.Time }
+
+type decisions []decision
 
 func newChecker() *checker {
 	return &checker{
@@ -55,8 +59,7 @@ func (c *checker) event(e *order.Event, stored time.Time) {
 	case order.OrderReported:
 		c.ended[e.Order.TokenID] = true
 	case order.SliceDecided:
-		c.decided++
-		c.lateness = append(c.lateness, stored.Sub(e.Slice.DueAt))
+		c.decided = append(c.decided, decision{e.Slice.DueAt, stored})
 		fallthrough
 	case order.SliceArrived:
 		key := fmt.Sprint(e.Type, e.OrderID, e.Slice.K, e.Slice.Sweep, e.Slice.Status)
@@ -100,10 +103,14 @@ func (c *checker) compare(t *trader) {
 }
 
 // late returns the p-th of a thousand of the slices' lateness: from when one was due until its decision was stored.
-func (c *checker) late(p int) time.Duration {
-	if len(c.lateness) == 0 {
+func (d decisions) late(p int) time.Duration {
+	if len(d) == 0 {
 		return 0
 	}
-	slices.Sort(c.lateness)
-	return c.lateness[(len(c.lateness)-1)*p/1000]
+	lateness := make([]time.Duration, len(d))
+	for i, x := range d {
+		lateness[i] = x.stored.Sub(x.due)
+	}
+	slices.Sort(lateness)
+	return lateness[(len(lateness)-1)*p/1000]
 }
